@@ -1,0 +1,91 @@
+//! The libc functions that a [`crate::Call`] can name.
+
+macro_rules! functions {
+    ($($number:literal $variant:ident $name:literal $kind:ident;)*) => {
+        /// A libc function, as the program called it. Numbers are part of the stream's format.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        #[allow(missing_docs, reason = "each variant is the function of that name")]
+        pub enum Function { $($variant = $number,)* }
+
+        impl Function {
+            /// Every function, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The function with this number, if there is one.
+            #[must_use]
+            pub const fn from_number(number: u32) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The name of the libc symbol.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What the function does with bytes.
+            #[must_use]
+            pub const fn kind(self) -> Kind {
+                match self { $(Self::$variant => Kind::$kind,)* }
+            }
+        }
+    };
+}
+
+/// What a function does with bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Hands bytes to the kernel.
+    Send,
+    /// Takes bytes from the kernel.
+    Receive,
+    /// Makes, names, sets up or ends a socket.
+    Life,
+    /// Speaks netlink inside libc, where no hook sees the bytes.
+    Internal,
+}
+
+functions! {
+    1 Send "send" Send;
+    2 Sendto "sendto" Send;
+    3 Sendmsg "sendmsg" Send;
+    4 Sendmmsg "sendmmsg" Send;
+    5 Write "write" Send;
+    6 Writev "writev" Send;
+    7 Pwritev2 "pwritev2" Send;
+    8 Sendfile "sendfile" Send;
+    9 SpliceTo "splice" Send;
+    10 UnderSend "__send" Send;
+    11 UnderWrite "__write" Send;
+    20 Recv "recv" Receive;
+    21 Recvfrom "recvfrom" Receive;
+    22 Recvmsg "recvmsg" Receive;
+    23 Recvmmsg "recvmmsg" Receive;
+    24 Read "read" Receive;
+    25 Readv "readv" Receive;
+    26 Preadv2 "preadv2" Receive;
+    27 RecvChk "__recv_chk" Receive;
+    28 RecvfromChk "__recvfrom_chk" Receive;
+    29 ReadChk "__read_chk" Receive;
+    30 UnderRead "__read" Receive;
+    31 SpliceFrom "splice" Receive;
+    40 Socket "socket" Life;
+    41 Bind "bind" Life;
+    42 Connect "connect" Life;
+    43 Setsockopt "setsockopt" Life;
+    44 Getsockopt "getsockopt" Life;
+    45 Getsockname "getsockname" Life;
+    46 Close "close" Life;
+    60 Getifaddrs "getifaddrs" Internal;
+    61 IfNameindex "if_nameindex" Internal;
+    62 Getaddrinfo "getaddrinfo" Internal;
+}
+
+impl Function {
+    /// Whether one call may move several messages, each with a record of its own.
+    #[must_use]
+    pub const fn is_multi(self) -> bool {
+        matches!(self, Self::Sendmmsg | Self::Recvmmsg)
+    }
+}

@@ -1,0 +1,66 @@
+//! Decoding: the only place where bytes ([`crate::wire`]) and names ([`crate::spec`]) meet.
+//!
+//! Decoding is total. Whatever the bytes, a [`Visitor`] is shown all of them in some form, in time
+//! linear in their number and at bounded depth; oddities are shown as [`Issue`]s where they occur.
+
+mod attrs;
+mod context;
+mod control;
+mod issue;
+mod message;
+mod scalar;
+mod structs;
+mod value;
+mod visitor;
+
+pub use issue::{Issue, IssueKind};
+pub use message::datagram;
+pub use value::{Hint, Opaque, Order, Part, TextKind, Value};
+pub use visitor::{
+    AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor,
+};
+
+use crate::spec::Registry;
+
+/// How deep attributes, structs and echoed messages may nest.
+pub const MAX_DEPTH: usize = 32;
+
+/// Which way bytes went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the program to the kernel (or to another program).
+    Send,
+    /// To the program.
+    Receive,
+}
+
+/// Names that are not in the specs but learned at run time.
+pub trait Names {
+    /// The name of a network interface.
+    fn interface(&self, index: u32) -> Option<&str>;
+    /// The generic netlink family with this message type.
+    fn generic_family(&self, id: u16) -> Option<&str>;
+}
+
+/// No names known.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoNames;
+
+impl Names for NoNames {
+    fn interface(&self, _index: u32) -> Option<&str> {
+        None
+    }
+
+    fn generic_family(&self, _id: u16) -> Option<&str> {
+        None
+    }
+}
+
+/// What the decoder works with.
+#[derive(Clone, Copy)]
+pub struct Engine<'e> {
+    /// The specs.
+    pub registry: &'e Registry,
+    /// Names learned at run time.
+    pub names: &'e dyn Names,
+}

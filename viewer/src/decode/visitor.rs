@@ -1,0 +1,153 @@
+//! What the decoder tells an output: a message's structure and values, pushed in wire order.
+//!
+//! ```text
+//! list_begin(Messages)
+//!   message_begin                      the nlmsghdr; type and flags already named
+//!     struct_begin value… struct_end   fixed headers
+//!     list_begin(Attributes)
+//!       attr_begin                     the nlattr header
+//!         value | struct… | list…      its payload, none if it has none
+//!       attr_end
+//!     list_end
+//!   message_end
+//! list_end
+//! ```
+//!
+//! Every begin has its end, nesting is bounded by [`super::MAX_DEPTH`], and nothing is built: all
+//! arguments borrow from the datagram or from the spec tables.
+
+use super::value::Value;
+use super::{Direction, Issue};
+
+/// The fields of a `struct nlmsghdr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs, reason = "the fields are those of the C struct")]
+pub struct Nlmsghdr {
+    pub len: u32,
+    pub ty: u16,
+    pub flags: u16,
+    pub seq: u32,
+    pub portid: u32,
+}
+
+/// A message's header as it is announced.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageHead<'a> {
+    /// Offset of the header in the datagram, in bytes.
+    pub at: usize,
+    /// Which message of its list this is, from 0.
+    pub part: usize,
+    /// The header's fields.
+    pub header: Nlmsghdr,
+    /// `nlmsg_type` with its name.
+    pub ty: Value<'a>,
+    /// `nlmsg_flags` with their names.
+    pub flags: Value<'a>,
+    /// The spec that decodes the payload, e.g. `rt-link`.
+    pub family: Option<&'a str>,
+    /// Name of the operation within a generic family (`CTRL_CMD_GETFAMILY`); for other protocols
+    /// the message type says it all.
+    pub operation: Option<&'a str>,
+    /// Which way the message went. The request echoed in an error is [`Direction::Send`].
+    pub direction: Direction,
+    /// The payload's bytes that are there (cut by `nlmsg_len` and by the datagram's end).
+    pub payload: &'a [u8],
+    /// True for the request echoed in an NLMSG_ERROR.
+    pub echoed: bool,
+}
+
+/// An attribute's header as it is announced.
+#[derive(Debug, Clone, Copy)]
+pub struct AttrHead<'a> {
+    /// Offset of the header in the datagram, in bytes.
+    pub at: usize,
+    /// `nla_len`, as the wire has it.
+    pub len: u16,
+    /// `nla_type`, with its two flag bits.
+    pub raw_type: u16,
+    /// The attribute's C name, if the spec knows it.
+    pub name: Option<&'a str>,
+    /// What to call an unknown type of this set (`IFLA_???`).
+    pub label: Option<&'a str>,
+    /// True if types of this set are names at all; false in lists whose types are just indexes.
+    pub named_set: bool,
+    /// The payload's bytes that are there.
+    pub payload: &'a [u8],
+}
+
+impl AttrHead<'_> {
+    /// The type without the flag bits.
+    #[must_use]
+    pub const fn number(&self) -> u16 {
+        self.raw_type & crate::wire::attr::TYPE_MASK
+    }
+}
+
+/// What a list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// The messages of a datagram.
+    Messages,
+    /// Attributes.
+    Attributes,
+    /// The elements of an array.
+    Array,
+    /// Structs that carry their own length, each with attributes (`struct rtnexthop`).
+    Records,
+}
+
+/// Where a value or struct stands.
+#[derive(Debug, Clone, Copy)]
+pub enum Slot<'a> {
+    /// By itself: an attribute's payload, an array's element, a message's header.
+    Plain,
+    /// A struct's member, by its C name.
+    Field(&'a str),
+    /// An array's element with a meaning of its own: index, C name, label for the unknown.
+    Index(u64, Option<&'a str>, Option<&'a str>),
+}
+
+/// A struct as it is announced.
+#[derive(Debug, Clone, Copy)]
+pub struct StructHead<'a> {
+    /// The C name (`ifinfomsg`).
+    pub name: &'a str,
+    /// True if the bytes end before its fixed size does; only the members that are there follow.
+    pub short: bool,
+    /// True for a message's fixed header.
+    pub fixed_header: bool,
+}
+
+/// An output's view of decoding. Methods do nothing by default, so that a visitor names only what it
+/// wants to see.
+pub trait Visitor {
+    /// A message begins.
+    fn message_begin(&mut self, _head: &MessageHead<'_>) {}
+    /// It ends.
+    fn message_end(&mut self) {}
+    /// A list begins. `many` says whether more than its first element will follow, as far as the
+    /// first one's length tells.
+    fn list_begin(&mut self, _list: List, _many: bool) {}
+    /// It ends.
+    fn list_end(&mut self, _list: List, _many: bool) {}
+    /// An attribute begins.
+    fn attr_begin(&mut self, _head: &AttrHead<'_>) {}
+    /// It ends.
+    fn attr_end(&mut self) {}
+    /// A struct begins.
+    fn struct_begin(&mut self, _slot: Slot<'_>, _head: &StructHead<'_>) {}
+    /// It ends.
+    fn struct_end(&mut self) {}
+    /// An array or a nested list stands in a struct's member: its elements follow as a list.
+    fn field_begin(&mut self, _name: &str) {}
+    /// A value.
+    fn value(&mut self, _slot: Slot<'_>, _value: &Value<'_>) {}
+    /// Something odd about what was just shown or is about to be shown.
+    fn issue(&mut self, _issue: &Issue) {}
+}
+
+/// A visitor that only listens, for measuring the decoder alone.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Ignore;
+
+impl Visitor for Ignore {}

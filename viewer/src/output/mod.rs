@@ -1,0 +1,135 @@
+//! Outputs: what is printed, one file a format.
+//!
+//! A format is one type that implements [`Output`] and one line in [`FORMATS`]; the command's
+//! values, its help and the golden tests follow from there.
+
+use crate::decode::{Direction, Engine};
+use crate::state::process::Process;
+use nlproto::{Call, Function, Socket};
+
+pub mod json;
+pub mod paint;
+pub mod strace;
+pub mod tree;
+
+/// A libc call with all that is known around it.
+#[derive(Clone, Copy)]
+pub struct CallRecord<'a> {
+    /// Who called.
+    pub process: &'a Process,
+    /// The call. Its payload is whole, however many parts it came in.
+    pub call: &'a Call<'a>,
+    /// The function called.
+    pub function: Function,
+    /// What is known of the socket.
+    pub socket: Option<&'a Socket>,
+    /// Counts the records shown, from 1.
+    pub record: u64,
+}
+
+impl CallRecord<'_> {
+    /// Whether the call failed.
+    #[must_use]
+    pub const fn failed(&self) -> bool {
+        self.call.head.errno != 0
+    }
+
+    /// The direction of the bytes, for calls that move some.
+    #[must_use]
+    pub const fn direction(&self) -> Option<Direction> {
+        match self.function.kind() {
+            nlproto::function::Kind::Send => Some(Direction::Send),
+            nlproto::function::Kind::Receive => Some(Direction::Receive),
+            _ => None,
+        }
+    }
+}
+
+/// A datagram without a call around it, from hex text.
+#[derive(Debug, Clone, Copy)]
+pub struct Datagram<'a> {
+    /// The netlink protocol.
+    pub protocol: u32,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Counts the datagrams, from 1.
+    pub record: u64,
+}
+
+/// A format. Every method appends whole lines to `out`, which its caller writes and clears.
+pub trait Output {
+    /// A process begins to be recorded.
+    fn process(&mut self, process: &Process, out: &mut Vec<u8>);
+    /// A call.
+    fn call(&mut self, engine: &Engine<'_>, call: &CallRecord<'_>, out: &mut Vec<u8>);
+    /// A datagram without a call.
+    fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>);
+    /// Records of a process that did not arrive.
+    fn lost(&mut self, process: &Process, count: u64, out: &mut Vec<u8>);
+    /// A process ends.
+    fn bye(&mut self, process: &Process, out: &mut Vec<u8>);
+    /// No more will come.
+    fn end(&mut self, _out: &mut Vec<u8>) {}
+}
+
+/// What all formats are told about how to print.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// Escape sequences for colour.
+    pub color: bool,
+    /// Most bytes of a string that are shown.
+    pub string_limit: usize,
+    /// Hex beside the decode.
+    pub hex: bool,
+    /// How times are shown.
+    pub time: TimeStyle,
+    /// Columns of the terminal; None if the output is not one.
+    pub width: Option<usize>,
+    /// Show key material.
+    pub show_secrets: bool,
+}
+
+/// How times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeStyle {
+    /// Not at all.
+    #[default]
+    None,
+    /// Time of day with microseconds, UTC.
+    Clock,
+    /// Seconds since 1970 with microseconds.
+    Epoch,
+    /// Seconds since the first record.
+    Relative,
+}
+
+/// A format's line in the registry.
+pub struct Format {
+    /// What `--format` calls it.
+    pub name: &'static str,
+    /// One sentence of help.
+    pub about: &'static str,
+    /// Makes one.
+    pub make: fn(&Style) -> Box<dyn Output>,
+}
+
+/// All formats; the first is the default.
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: "tree",
+        about: "for people: one block a message",
+        make: |style| Box::new(tree::Tree::new(style)),
+    },
+    Format {
+        name: "strace",
+        about: "the text that strace 7.2 prints for the same call",
+        make: |style| Box::new(strace::Strace::new(style)),
+    },
+    Format {
+        name: "json",
+        about: "JSON Lines, one object a message",
+        make: |style| Box::new(json::Json::new(style)),
+    },
+];
