@@ -88,15 +88,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         let rest = payload.get(4..).filter(|rest| !rest.is_empty());
         let v = i32::from_ne_bytes(*error);
-        let plain = Value::Int {
-            v: i64::from(v),
-            size: 4,
-            order: Order::Host,
-            hint: super::Hint::None,
+        let v = i64::from(v);
+        let value = if V::STRACE {
+            Value::Int { v, size: 4, order: Order::Host, hint: super::Hint::None }
+        } else {
+            self.errno(v)
         };
-        let errno = self.errno(i64::from(v));
         self.visitor.list_begin(List::Group, rest.is_some());
-        self.visitor.value_or_plain(Slot::Plain, &errno, &plain);
+        self.visitor.value(Slot::Plain, &value);
         match rest {
             Some(attrs) if header.flags & ACK_TLVS != 0 => {
                 self.extended_ack(attrs, at.saturating_add(4), scope);

@@ -2,12 +2,13 @@
 
 use super::context::Decoder;
 use super::{Hint, Opaque, Order, Slot, TextKind, Value, Visitor};
-use crate::spec::model::{Meaning, Scalar, ValueNames};
+use crate::spec::model::{Enum, Meaning, Scalar, ValueNames};
 use crate::wire;
 
 impl<'a, V: Visitor> Decoder<'a, V> {
     /// A number at the front of `bytes`, if they have a size that it can have.
     pub(super) fn scalar(&mut self, slot: Slot<'_>, scalar: &'a Scalar, bytes: &[u8], at: usize) {
+        let scalar = scalar.strace.as_deref().filter(|_| V::STRACE).unwrap_or(scalar);
         let have = bytes.len();
         let own = usize::from(scalar.size);
         // Times are numbers of the payload's own width, which grew from 32 to 64 bits over the years.
@@ -30,14 +31,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 
     /// A number that fills `field`.
     pub(super) fn number(&mut self, slot: Slot<'_>, scalar: &'a Scalar, field: &[u8]) {
+        let scalar = scalar.strace.as_deref().filter(|_| V::STRACE).unwrap_or(scalar);
         let value = self.meaning(scalar, field);
-        match &scalar.strace {
-            None => self.visitor.value(slot, &value),
-            Some(other) => {
-                let plain = self.meaning(other, field);
-                self.visitor.value_or_plain(slot, &value, &plain);
-            }
-        }
+        self.visitor.value(slot, &value);
     }
 
     fn meaning(&self, scalar: &'a Scalar, field: &[u8]) -> Value<'a> {
@@ -49,7 +45,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             ValueNames::Enum(id) | ValueNames::Flags(id) => self.tables.enumeration(id),
             ValueNames::None => None,
         };
-        if let Some(set) = names {
+        let plain = |set: &&Enum| set.partial && !set.is_flags && set.name_of(v).is_none();
+        if let Some(set) = names.filter(|set| !plain(set)) {
             let label = scalar.label.as_deref().or(set.label.as_deref());
             return match scalar.names {
                 ValueNames::Flags(_) => Value::Flags { v, size, order, set, more: None, label },

@@ -26,10 +26,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.visitor.struct_begin(slot, &head);
         let scope = Scope::structure(st, bytes, parent);
         let mut offset = 0;
-        for (index, member) in st.members.iter().enumerate() {
+        for member in &st.members {
             offset = member.offset.unwrap_or(offset);
             let Some(rest) = bytes.get(offset..) else { break };
-            let Some(len) = self.member(st, index, member, rest, at.saturating_add(offset), &scope)
+            let Some(len) = self.member(st, member, rest, at.saturating_add(offset), &scope)
             else {
                 break;
             };
@@ -43,7 +43,6 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     fn member(
         &mut self,
         st: &'a Struct,
-        index: usize,
         member: &'a Member,
         rest: &'a [u8],
         at: usize,
@@ -77,7 +76,6 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 if !skip {
                     self.payload(slot, kind, field, at, scope);
                 }
-                debug_assert!(index < st.members.len());
                 Some(len)
             }
             MemberKind::Array(count, size, element, names) => {
@@ -139,7 +137,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         let many = bytes.len() > size;
         self.visitor.list_begin(List::Array, many);
-        let labels = names.and_then(|n| Some((self.tables.enumeration(n.names)?, n.offset)));
+        let labels = names.and_then(|n| {
+            let id = n.strace.filter(|_| V::STRACE).unwrap_or(n.names);
+            Some((self.tables.enumeration(id)?, n.offset))
+        });
         for (i, field) in bytes.chunks_exact(size.max(1)).enumerate() {
             let slot = match labels {
                 None => Slot::Plain,

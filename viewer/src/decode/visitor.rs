@@ -114,6 +114,9 @@ pub struct StructHead<'a> {
 /// An output's view of decoding. Methods do nothing by default, so that a visitor names only what it
 /// wants to see.
 pub trait Visitor {
+    /// Whether it wants what strace makes of values where that differs from what they mean.
+    const STRACE: bool = false;
+
     /// A message begins.
     fn message_begin(&mut self, _head: &MessageHead<'_>) {}
     /// It ends.
@@ -135,10 +138,6 @@ pub trait Visitor {
     fn field_begin(&mut self, _name: &str) {}
     /// A value.
     fn value(&mut self, _slot: Slot<'_>, _value: &Value<'_>) {}
-    /// A value that strace shows with less meaning than it has, as `plain`.
-    fn value_or_plain(&mut self, slot: Slot<'_>, value: &Value<'_>, _plain: &Value<'_>) {
-        self.value(slot, value);
-    }
     /// Something odd about what was just shown or is about to be shown.
     fn issue(&mut self, _issue: &Issue) {}
 }

@@ -164,6 +164,7 @@ impl Compiler<'_> {
             name: definition.name.as_str().into(),
             label: label(definition.unknown_label.as_deref()),
             is_flags,
+            partial: definition.partial.unwrap_or(false),
             ..Enum::default()
         };
         let mut next = definition.value_start.unwrap_or(0);

@@ -203,6 +203,8 @@ pub struct Enum {
     pub entries: Vec<Entry>,
     /// Whether the definition is `flags`, whose users need not say `enum-as-flags`.
     pub is_flags: bool,
+    /// Whether it names some numbers only, and the others are plain.
+    pub partial: bool,
     /// Index of the entry for small numbers, plus one.
     pub(super) dense: Vec<u16>,
     /// Entries of the other numbers.
@@ -365,6 +367,8 @@ pub enum Element {
 pub struct Index {
     /// The names.
     pub names: EnumId,
+    /// The names that strace has for them, where they differ.
+    pub strace: Option<EnumId>,
     /// Element `i` is number `i + offset`.
     pub offset: i64,
 }

@@ -208,6 +208,8 @@ impl<'o> Text<'o> {
 }
 
 impl Visitor for Text<'_> {
+    const STRACE: bool = true;
+
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         let bracket = (!head.payload.is_empty()).then_some((b'[', b']'));
         self.open(bracket, 1, false);
@@ -301,10 +303,6 @@ impl Visitor for Text<'_> {
         }
         self.slot(slot);
         self.plain(value);
-    }
-
-    fn value_or_plain(&mut self, slot: Slot<'_>, _value: &Value<'_>, plain: &Value<'_>) {
-        self.value(slot, plain);
     }
 }
 

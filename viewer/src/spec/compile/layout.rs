@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Compiler, Place, index_of};
 use crate::spec::model::{
-    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Struct, StructId,
+    BitField, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId,
 };
 use crate::spec::schema::{Definition, File, Item, Scalar as Word};
 use crate::spec::{Error, names};
@@ -104,13 +104,7 @@ impl Compiler<'_> {
         before: &[Member],
     ) -> Result<(MemberKind, Option<usize>, usize), Error> {
         let ty = item.r#type.as_deref().unwrap_or("binary");
-        let index = match &item.index_enum {
-            Some(names) => Some(Index {
-                names: self.enum_ref(file, place, names)?,
-                offset: item.index_offset.unwrap_or(0),
-            }),
-            None => None,
-        };
+        let index = self.index(file, place, item)?;
         if ty == "pad" {
             let len = self.fixed_len(file, place, item)?;
             return Ok((MemberKind::Pad(len), Some(len), 1));

@@ -197,13 +197,7 @@ impl Compiler<'_> {
             return Ok(Kind::Struct(id, then));
         }
         if let Some(sub) = &item.sub_type {
-            let index = match &item.index_enum {
-                Some(names) => Some(Index {
-                    names: self.enum_ref(file, place, names)?,
-                    offset: item.index_offset.unwrap_or(0),
-                }),
-                None => None,
-            };
+            let index = self.index(file, place, item)?;
             let size = usize::from(scalar_size(sub).unwrap_or(0));
             if size == 0 {
                 let reason = format!("a C array of {sub:?} has elements of no fixed size");
@@ -226,6 +220,22 @@ impl Compiler<'_> {
             Some("c-string") => Kind::Text(TextKind::CString),
             _ => Kind::Bytes,
         })
+    }
+
+    /// The names of an array's indexes.
+    pub(super) fn index(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<Option<Index>, Error> {
+        let Some(names) = &item.index_enum else { return Ok(None) };
+        let strace = match &item.strace_enum {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => None,
+        };
+        let names = self.enum_ref(file, place, names)?;
+        Ok(Some(Index { names, strace, offset: item.index_offset.unwrap_or(0) }))
     }
 
     fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
@@ -298,7 +308,15 @@ impl Compiler<'_> {
         ty: &str,
     ) -> Result<Option<Box<Scalar>>, Error> {
         let written = match &item.strace {
-            None => return Ok(None),
+            None => match (&item.strace_enum, &item.index_enum) {
+                (Some(names), None) => Item {
+                    r#enum: Some(names.clone()),
+                    strace: None,
+                    strace_enum: None,
+                    ..item.clone()
+                },
+                _ => return Ok(None),
+            },
             Some(StraceForm::Word(word)) if word == "plain" => Item {
                 byte_order: item.byte_order.clone(),
                 width: item.width.clone(),
@@ -483,7 +501,8 @@ impl Item {
             name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
-            index_enum index_offset width max_len min_len secret strace checks len count nonzero
+            index_enum index_offset width max_len min_len secret strace strace_enum checks len count
+            nonzero
             range default
         )
     }
