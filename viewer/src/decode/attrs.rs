@@ -46,6 +46,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             _ => None,
         };
         let mut scope = Scope::set(set, parent);
+        if let Some(set) = set {
+            // What a payload is chosen by may stand after it.
+            scope.look_ahead(set, bytes);
+        }
         let mut many = None;
         for step in Attrs::new(bytes) {
             if many.is_none() {
@@ -207,6 +211,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 }
             }
             Kind::Records { .. } => self.records(slot, kind, bytes, at, scope),
+            Kind::Differs(kinds) => {
+                let (real, strace) = &**kinds;
+                let kind = if V::STRACE { strace } else { real };
+                self.payload(slot, kind, bytes, at, scope);
+            }
             Kind::Bitfield32(names) => self.bitfield32(slot, *names, bytes, at),
         }
     }

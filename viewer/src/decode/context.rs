@@ -2,7 +2,8 @@
 
 use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, Value, Visitor};
 use crate::spec::model::{AttrSet, MemberKind, Order, SelectorId, Struct, Tables};
-use crate::wire;
+use crate::wire::attr::Attrs;
+use crate::wire::{self, Step};
 
 /// The decoder of one message.
 pub(super) struct Decoder<'a, V> {
@@ -45,6 +46,18 @@ impl<'a, 's> Scope<'a, 's> {
     pub(super) fn structure(st: &'a Struct, bytes: &'a [u8], parent: &'s Scope<'a, 's>) -> Self {
         let depth = parent.depth.saturating_add(1);
         Self { parent: Some(parent), open: Open::Struct(st, bytes), depth }
+    }
+
+    /// Keeps the payloads of a list that selectors ask for, before it is walked.
+    pub(super) fn look_ahead(&mut self, set: &AttrSet, bytes: &'a [u8]) {
+        if !set.has_selectors() {
+            return;
+        }
+        for step in Attrs::new(bytes) {
+            if let Step::Element(found) = step {
+                self.remember(found.number(), found.payload);
+            }
+        }
     }
 
     /// Keeps an attribute's payload for selectors that ask for it.

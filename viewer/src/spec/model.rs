@@ -469,6 +469,8 @@ pub enum Kind {
     },
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),
+    /// What it is, and what strace takes it for.
+    Differs(Box<(Self, Self)>),
 }
 
 /// A payload whose form depends on something else.
@@ -550,6 +552,12 @@ impl AttrSet {
     #[must_use]
     pub fn selector(&self, id: SelectorId) -> Option<u16> {
         self.selectors.iter().find(|(_, s)| *s == id).map(|(n, _)| *n)
+    }
+
+    /// Whether selectors ask for any of the set's attributes.
+    #[must_use]
+    pub fn has_selectors(&self) -> bool {
+        !self.selectors.is_empty()
     }
 
     /// Whether a selector asks for the attribute with this number.

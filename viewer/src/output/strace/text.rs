@@ -90,6 +90,9 @@ impl<'o> Text<'o> {
 
     fn field(&mut self, name: &str) {
         self.item();
+        if name.is_empty() {
+            return;
+        }
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b'=');
     }
@@ -271,7 +274,9 @@ impl Visitor for Text<'_> {
             self.slot(slot);
             self.named = true;
         }
-        self.open(Some((b'{', b'}')), 0, head.short);
+        // Without a C name it is no struct, just values that belong together.
+        let braces = (!head.name.is_empty()).then_some((b'{', b'}'));
+        self.open(braces, 0, head.short);
     }
 
     fn struct_end(&mut self) {

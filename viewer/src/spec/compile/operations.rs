@@ -102,7 +102,12 @@ impl Compiler<'_> {
             let body =
                 self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
             let same = numbers.reply == numbers.request || !said;
-            let reply = if same { Some(body) } else { None };
+            let reply = match side(|e| e.reply.as_ref()) {
+                Some(reply) if same => {
+                    Some(self.body(file, place, written, Some(reply), raw_rest)?)
+                }
+                _ => same.then_some(body),
+            };
             let at = self.tables.operations.entry(number).or_default();
             match at.iter_mut().find(|op| *op.c_name == *c_name) {
                 Some(op) => op.request = op.request.or(Some(body)),

@@ -139,6 +139,28 @@ impl Compiler<'_> {
                 _ => Kind::Scalar(self.scalar(file, place, item, ty)?),
             });
         }
+        let kind = self.composite(file, place, item, ty)?;
+        match &item.strace {
+            None => Ok(kind),
+            Some(StraceForm::Form(form)) => {
+                let strace = self.shape(file, place, form)?;
+                Ok(Kind::Differs(Box::new((kind, strace))))
+            }
+            Some(StraceForm::Word(word)) => {
+                let reason = format!("strace shows no {ty} as {word:?}: say its form");
+                Err(Self::wrong(file, place, reason))
+            }
+        }
+    }
+
+    /// The form of anything but a number.
+    fn composite(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        ty: &str,
+    ) -> Result<Kind, Error> {
         Ok(match ty {
             "flag" => Kind::Flag,
             "pad" | "unused" => Kind::Unknown,
@@ -205,7 +227,11 @@ impl Compiler<'_> {
             }
             let element = match (item.display_hint.as_deref(), size) {
                 (Some("ipv4"), 4) => Element::Kind(Box::new(Kind::Ipv4)),
-                _ => Element::Scalar(self.scalar(file, place, item, sub)?),
+                _ => {
+                    // What strace makes of the array is not what it makes of an element.
+                    let element = Item { strace: None, strace_enum: None, ..item.clone() };
+                    Element::Scalar(self.scalar(file, place, &element, sub)?)
+                }
             };
             return Ok(Kind::Array(element, size, index));
         }
