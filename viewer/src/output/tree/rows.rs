@@ -21,7 +21,7 @@ const PLAIN_WIDTH: usize = 100;
 /// Columns that a value has at least, however narrow the terminal.
 const MIN_VALUE: usize = 24;
 /// Stands between the items of a value. Never part of one: what comes from the wire is escaped.
-const BREAK: u8 = 0x1f;
+pub(super) const BREAK: u8 = 0x1f;
 
 #[derive(Debug, Clone, Copy)]
 struct Row {

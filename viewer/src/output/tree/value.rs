@@ -1,6 +1,7 @@
 //! Values as people read them: with units, names and quotes.
 
 use super::Look;
+use super::rows::BREAK;
 use crate::decode::{Hint, Opaque, Part, TextKind, Value};
 use crate::output::paint::Role;
 use crate::output::{escape, text};
@@ -205,7 +206,8 @@ fn quoted(out: &mut Vec<u8>, look: &Look, bytes: &[u8], limit: usize) -> bool {
     })
 }
 
-/// Bytes in hexadecimal; what is not known is also shown as characters, if most of it are some.
+/// Bytes in hexadecimal, sixteen an item; what is not known is also shown as characters, if most of
+/// it are some.
 fn opaque(out: &mut Vec<u8>, look: &Look, bytes: &[u8], why: Opaque) {
     if why == Opaque::Secret && !look.show_secrets {
         return look.paint.with(out, Role::Dim, |out| {
@@ -218,20 +220,27 @@ fn opaque(out: &mut Vec<u8>, look: &Look, bytes: &[u8], why: Opaque) {
         return look.paint.put(out, Role::Dim, b"empty");
     }
     let shown = bytes.get(..look.string_limit).unwrap_or(bytes);
-    text::hex_joined(out, shown, b' ');
+    let graphic = shown.iter().filter(|b| b.is_ascii_graphic()).count();
+    let readable =
+        why != Opaque::ByNature && graphic > 1 && graphic.saturating_mul(2) > shown.len();
+    for (n, line) in shown.chunks(16).enumerate() {
+        if n > 0 {
+            out.push(BREAK);
+        }
+        text::hex_joined(out, line, b' ');
+        if readable {
+            look.paint.with(out, Role::Dim, |out| {
+                out.extend_from_slice(b"  |");
+                out.extend(line.iter().map(|b| text::printable(*b)));
+                out.push(b'|');
+            });
+        }
+    }
     if shown.len() < bytes.len() {
         look.paint.with(out, Role::Dim, |out| {
             out.extend_from_slice("… ".as_bytes());
             text::decimal(out, bytes.len());
             out.extend_from_slice(b" bytes");
-        });
-    }
-    let graphic = shown.iter().filter(|b| b.is_ascii_graphic()).count();
-    if why != Opaque::ByNature && graphic > 1 && graphic.saturating_mul(2) > shown.len() {
-        look.paint.with(out, Role::Dim, |out| {
-            out.extend_from_slice(b"  |");
-            out.extend(shown.iter().map(|b| text::printable(*b)));
-            out.push(b'|');
         });
     }
 }
