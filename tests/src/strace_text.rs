@@ -1,0 +1,1 @@
+//! strace's text.

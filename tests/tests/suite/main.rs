@@ -1,0 +1,11 @@
+//! All tests that drive the built programs or hold the repository's files against each other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it did"
+)]
+
+mod names;
