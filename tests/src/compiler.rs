@@ -19,6 +19,13 @@ pub enum Verdict {
     Differs(String),
 }
 
+/// What some headers take for granted.
+const PRELUDE: &str = "#include <stddef.h>
+#include <linux/types.h>
+#include <linux/netlink.h>
+#define BIT(number) (1u << (number))
+";
+
 /// Judges claims by the headers that these names stand for, searched for in `folders` before the
 /// system's own. Headers that do not exist are left out.
 ///
@@ -26,7 +33,7 @@ pub enum Verdict {
 /// If the headers themselves do not compile.
 #[must_use]
 pub fn judge(headers: &[String], folders: &[PathBuf], facts: &[Fact]) -> Vec<Verdict> {
-    let mut source = String::from("#include <stddef.h>\n#include <linux/types.h>\n");
+    let mut source = String::from(PRELUDE);
     for header in headers {
         let header = header.trim_matches(['<', '>']);
         writeln!(source, "#if __has_include(<{header}>)\n#include <{header}>\n#endif").unwrap();
@@ -79,11 +86,19 @@ fn condition(claim: &Claim) -> String {
             Err(_) if *number < 0 => format!("(long long)({c_name}) == {number}ll"),
             Err(_) => format!("(unsigned long long)({c_name}) == {number}ull"),
         },
-        Claim::Size { c_type, bytes } => format!("sizeof({c_type}) == {bytes}"),
+        Claim::Size { c_type, bytes } => format!("sizeof({}) == {bytes}", spelled(c_type)),
         Claim::Offset { c_type, member, bytes } => {
-            format!("offsetof({c_type}, {member}) == {bytes}")
+            format!("offsetof({}, {member}) == {bytes}", spelled(c_type))
         }
     }
+}
+
+/// A type in C. `struct a.b` is the nameless struct that is member `b` of `struct a`.
+fn spelled(c_type: &str) -> String {
+    c_type.split_once('.').map_or_else(
+        || c_type.to_owned(),
+        |(outer, member)| format!("__typeof__((({outer} *)0)->{member})"),
+    )
 }
 
 /// Whether the compiler does not know the name at all.
@@ -118,4 +133,44 @@ pub fn unpacked(root: &Path) -> Vec<PathBuf> {
     let machine = machine.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
     let include = root.join("usr/include");
     vec![include.clone(), include.join(machine.unwrap_or_default())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_claims_are_found() {
+        let number = |c_name: &str, number| Claim::Number { c_name: c_name.into(), number };
+        let size = |bytes| Claim::Size { c_type: "struct ifinfomsg".into(), bytes };
+        let offset = |bytes| Claim::Offset {
+            c_type: "struct ifinfomsg".into(),
+            member: "ifi_index".into(),
+            bytes,
+        };
+        let claims = [
+            number("IFLA_MTU", 4),
+            number("IFLA_MTU", 5),
+            number("IFLA_NO_SUCH", 4),
+            number("IFLA_NO_SUCH", 5),
+            number("NLA_TYPE_MASK", 0xffff_3fff),
+            size(16),
+            size(20),
+            offset(4),
+            offset(8),
+            Claim::Size { c_type: "struct no_such".into(), bytes: 4 },
+        ];
+        let fact = |claim| Fact { spec: "test".into(), place: String::new(), claim };
+        let facts: Vec<Fact> = claims.into_iter().map(fact).collect();
+        let verdicts = judge(&["linux/rtnetlink.h".to_owned()], &[], &facts);
+        let short: String = verdicts
+            .iter()
+            .map(|verdict| match verdict {
+                Verdict::Holds => '+',
+                Verdict::Unknown => '?',
+                Verdict::Differs(_) => '-',
+            })
+            .collect();
+        assert_eq!(short, "+-??++-+-?", "{verdicts:?}");
+    }
 }

@@ -16,6 +16,7 @@ pub mod compiler;
 pub mod golden;
 pub mod hextext;
 pub mod namespace;
+pub mod programs;
 pub mod random;
 pub mod run;
 pub mod scratch;

@@ -45,8 +45,10 @@ impl Claim {
     pub fn name(&self) -> String {
         match self {
             Self::Number { c_name, .. } => c_name.clone(),
-            Self::Size { c_type, .. } => c_type.clone(),
-            Self::Offset { c_type, member, .. } => format!("{c_type}.{member}"),
+            Self::Size { c_type, .. } => c_type.trim_start_matches("struct ").to_owned(),
+            Self::Offset { c_type, member, .. } => {
+                format!("{}.{member}", c_type.trim_start_matches("struct "))
+            }
         }
     }
 }

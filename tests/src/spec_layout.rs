@@ -62,7 +62,9 @@ fn room(specs: &Specs, spec: &Spec, member: &Value) -> Option<Room> {
             None => None,
         },
     };
-    Some(Room { size, align: one.align })
+    // A union of plain bytes may say how the types it has in C are aligned.
+    let align = member.get("align").and_then(Value::as_u64).unwrap_or(one.align);
+    Some(Room { size, align })
 }
 
 fn element(specs: &Specs, spec: &Spec, member: &Value) -> Option<Room> {

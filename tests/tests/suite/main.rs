@@ -8,4 +8,12 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+mod dependencies;
+mod layering;
+mod live;
 mod names;
+
+/// The formats that print text, which follow from the viewer's own list.
+fn formats() -> Vec<String> {
+    ["tree", "strace", "json"].map(str::to_owned).into()
+}
