@@ -1,8 +1,8 @@
 //! Datagrams as commented hex text, the form of the fixtures.
 //!
-//! A line is `PROTOCOL > HEX` for what a program sent or `PROTOCOL < HEX` for what it received, `#`
-//! begins a comment, and lines that begin with `%` are about names: `%ifname INDEX NAME`,
-//! `%genl ID NAME`, `%reset`.
+//! A line is `PROTOCOL > HEX` for what a program sent or `PROTOCOL < HEX` for what it received; it
+//! goes on in lines that begin with a blank. `#` begins a comment, and lines that begin with `%`
+//! are about names: `%ifname INDEX NAME`, `%genl ID NAME`, `%reset`.
 
 use std::fmt::Write as _;
 
@@ -23,6 +23,34 @@ impl Line {
     pub fn text(&self) -> String {
         format!("{} {} {}", self.protocol, if self.sent { '>' } else { '<' }, hex(&self.bytes))
     }
+}
+
+/// The datagrams of a text. Lines that begin with a blank go on from the line before.
+///
+/// # Panics
+/// If the text is not of this form.
+#[must_use]
+pub fn parse(text: &str) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or_default().trim_end();
+        if line.is_empty() || line.starts_with('%') {
+            continue;
+        }
+        if line.starts_with(' ') {
+            lines.last_mut().expect("a line to go on from").bytes.extend(unhex(line));
+            continue;
+        }
+        let (protocol, rest) = line.split_once(' ').expect("PROTOCOL > HEX");
+        let (direction, digits) = rest.split_at(1);
+        assert!(matches!(direction, ">" | "<"), "{line}");
+        lines.push(Line {
+            protocol: protocol.to_owned(),
+            sent: direction == ">",
+            bytes: unhex(digits),
+        });
+    }
+    lines
 }
 
 /// Bytes as hex digits.

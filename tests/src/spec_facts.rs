@@ -234,7 +234,8 @@ impl Facts<'_> {
 
     fn layout(&mut self, specs: &Specs, definition: &Value) {
         let name = text(definition, "name").unwrap_or_default();
-        let c_name = text(definition, "c-name").map_or_else(|| name.replace('-', "_"), str::to_owned);
+        let c_name =
+            text(definition, "c-name").map_or_else(|| name.replace('-', "_"), str::to_owned);
         if c_name.is_empty() {
             return;
         }
@@ -270,8 +271,7 @@ impl Facts<'_> {
                 continue;
             }
             let own = text(attribute, "name-prefix").unwrap_or(&prefix);
-            let place =
-                format!("attribute {name}/{}", text(attribute, "name").unwrap_or_default());
+            let place = format!("attribute {name}/{}", text(attribute, "name").unwrap_or_default());
             self.number(place, attribute, own, number);
         }
     }
@@ -279,8 +279,8 @@ impl Facts<'_> {
     fn operations(&mut self) {
         let Some(operations) = self.spec.document.get("operations") else { return };
         let family = self.spec.name();
-        let prefix = text(operations, "name-prefix")
-            .map_or_else(|| format!("{family}-cmd-"), str::to_owned);
+        let prefix =
+            text(operations, "name-prefix").map_or_else(|| format!("{family}-cmd-"), str::to_owned);
         let asynchronous = text(operations, "async-prefix").unwrap_or(&prefix);
         let directional = text(operations, "enum-model") == Some("directional");
         // nfnetlink's message types carry the subsystem in their high byte; the names do not.
@@ -326,11 +326,7 @@ impl Facts<'_> {
 pub fn by_spec(specs: &Specs) -> Vec<(Vec<String>, Vec<Fact>)> {
     let headers: HashMap<&str, Vec<String>> =
         specs.0.values().map(|spec| (spec.file.as_str(), spec.headers())).collect();
-    specs
-        .0
-        .values()
-        .map(|spec| (headers[spec.file.as_str()].clone(), specs.facts(spec)))
-        .collect()
+    specs.0.values().map(|spec| (headers[spec.file.as_str()].clone(), specs.facts(spec))).collect()
 }
 
 /// A list under a key; empty if there is none.

@@ -99,7 +99,8 @@ fn is_unnamed(strace: &str, ours: &str) -> bool {
     let field = |text: &str| text.split_once('=').map(|(name, _)| name.to_owned());
     let same_field = field(strace) == field(ours);
     let flags = strace.rsplit(['=', '|']).next().unwrap_or_default();
-    same_field && (strace.contains("??? */") || flags.starts_with("0x"))
+    same_field
+        && (strace.contains("??? */") || flags.starts_with("0x"))
         && Group::of(strace).is_none()
 }
 

@@ -23,7 +23,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 ];
 
 /// The shim's files that may have unsafe code.
-const UNSAFE: &[&str] = &["shim/src/hooks/", "shim/src/real.rs", "shim/src/view.rs", "shim/src/sys.rs"];
+const UNSAFE: &[&str] =
+    &["shim/src/hooks/", "shim/src/real.rs", "shim/src/view.rs", "shim/src/sys.rs"];
 
 /// What a file of more than 500 lines says at its top.
 const LONG_BECAUSE: &str = "//! Long because ";
@@ -76,7 +77,8 @@ fn unsafe_code_stands_in_named_files_only() {
             }
         }
     }
-    for file in ["proto/src/lib.rs", "viewer/src/lib.rs", "viewer/src/main.rs", "tests/src/lib.rs"] {
+    for file in ["proto/src/lib.rs", "viewer/src/lib.rs", "viewer/src/main.rs", "tests/src/lib.rs"]
+    {
         let text = fs::read_to_string(root().join(file)).unwrap_or_default();
         if !text.contains("#![forbid(unsafe_code)]") {
             wrong.push(format!("{file}: does not forbid unsafe code"));
@@ -118,7 +120,8 @@ fn the_records_encoding_is_named_in_one_file() {
 fn nothing_is_left_undone() {
     // Put together here, so that this file is not found.
     let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X:"].concat()];
-    let calls = [["todo", "!("].concat(), ["unimplemented", "!("].concat(), ["#[ig", "nore"].concat()];
+    let calls =
+        [["todo", "!("].concat(), ["unimplemented", "!("].concat(), ["#[ig", "nore"].concat()];
     let mut wrong = Vec::new();
     for folder in ["proto", "shim", "viewer", "tests"] {
         for source in rust_files(folder) {

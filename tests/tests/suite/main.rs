@@ -8,10 +8,13 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+mod bad_input;
 mod dependencies;
+mod golden;
 mod layering;
 mod live;
 mod names;
+mod totality;
 
 /// The formats that print text, which follow from the viewer's own list.
 fn formats() -> Vec<String> {

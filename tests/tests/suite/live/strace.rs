@@ -67,9 +67,8 @@ fn both(
 /// A line without what stands before the call.
 fn without_process(line: &str) -> &str {
     let rest = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-    rest.strip_prefix("[pid").map_or(rest, |rest| {
-        rest.split_once("] ").map_or(rest, |(_, call)| call)
-    })
+    rest.strip_prefix("[pid")
+        .map_or(rest, |rest| rest.split_once("] ").map_or(rest, |(_, call)| call))
 }
 
 #[test]
