@@ -18,17 +18,7 @@
 
 use super::value::Value;
 use super::{Direction, Issue};
-
-/// The fields of a `struct nlmsghdr`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs, reason = "the fields are those of the C struct")]
-pub struct Nlmsghdr {
-    pub len: u32,
-    pub ty: u16,
-    pub flags: u16,
-    pub seq: u32,
-    pub portid: u32,
-}
+pub use crate::wire::message::Nlmsghdr;
 
 /// A message's header as it is announced.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +84,9 @@ pub enum List {
     Array,
     /// Structs that carry their own length, each with attributes (`struct rtnexthop`).
     Records,
+    /// A struct and the attributes that belong to it, where no attribute or message holds both: a
+    /// record, an error and its extended ack. `many` says whether there are attributes.
+    Group,
 }
 
 /// Where a value or struct stands.
@@ -142,6 +135,10 @@ pub trait Visitor {
     fn field_begin(&mut self, _name: &str) {}
     /// A value.
     fn value(&mut self, _slot: Slot<'_>, _value: &Value<'_>) {}
+    /// A value that strace shows with less meaning than it has, as `plain`.
+    fn value_or_plain(&mut self, slot: Slot<'_>, value: &Value<'_>, _plain: &Value<'_>) {
+        self.value(slot, value);
+    }
     /// Something odd about what was just shown or is about to be shown.
     fn issue(&mut self, _issue: &Issue) {}
 }
