@@ -30,24 +30,19 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 
     /// A number that fills `field`.
     pub(super) fn number(&mut self, slot: Slot<'_>, scalar: &'a Scalar, field: &[u8]) {
-        let big = scalar.order == Order::Big || cfg!(target_endian = "big");
-        let v = wire::number(field, big);
-        self.named_number(slot, scalar, v, field.len());
-    }
-
-    /// A number whose value is known.
-    fn named_number(&mut self, slot: Slot<'_>, scalar: &'a Scalar, v: u64, len: usize) {
-        let value = self.meaning(scalar, v, len);
+        let value = self.meaning(scalar, field);
         match &scalar.strace {
             None => self.visitor.value(slot, &value),
             Some(other) => {
-                let plain = self.meaning(other, v, len);
+                let plain = self.meaning(other, field);
                 self.visitor.value_or_plain(slot, &value, &plain);
             }
         }
     }
 
-    fn meaning(&self, scalar: &'a Scalar, v: u64, len: usize) -> Value<'a> {
+    fn meaning(&self, scalar: &'a Scalar, field: &[u8]) -> Value<'a> {
+        let len = field.len();
+        let v = wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big"));
         let size = u8::try_from(len).unwrap_or(8);
         let order = scalar.order;
         let names = match scalar.names {

@@ -19,6 +19,8 @@ pub struct Process {
     pub forked: bool,
     /// Inode of its network namespace when it began; 0 if not known.
     pub netns: u64,
+    /// `SO_NETNS_COOKIE` of that namespace; 0 if not known.
+    pub netns_cookie: u64,
     /// Nanoseconds to add to its `CLOCK_MONOTONIC` to get the time since 1970.
     pub realtime_offset_ns: i128,
     /// Its name, at most 15 bytes.
@@ -47,6 +49,7 @@ impl Process {
             uid: hello.uid,
             forked: hello.forked != 0,
             netns: hello.netns,
+            netns_cookie: hello.netns_cookie,
             realtime_offset_ns: i128::from(hello.realtime_ns) - i128::from(hello.monotonic_ns),
             comm: text(hello.comm),
             exe: text(hello.exe),
@@ -66,6 +69,7 @@ impl Process {
             uid: 0,
             forked: 0,
             netns: 0,
+            netns_cookie: 0,
             monotonic_ns: 0,
             realtime_ns: 0,
             shim: b"",
