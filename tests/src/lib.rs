@@ -23,6 +23,7 @@ pub mod scratch;
 pub mod sources;
 pub mod spec_facts;
 pub mod spec_layout;
+pub mod spec_messages;
 pub mod strace_text;
 
 use std::env;

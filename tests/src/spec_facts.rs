@@ -3,7 +3,7 @@
 //! This is a second reader of the spec language, written along `viewer/specs/README.md` and sharing
 //! nothing with the viewer's but the YAML parser, so that an error in one of them shows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fmt, fs};
 
@@ -263,10 +263,7 @@ impl Facts<'_> {
             None if name == family => format!("{family}-a-"),
             None => format!("{family}-a-{name}-"),
         };
-        let mut next = 1;
-        for attribute in list(set, "attributes") {
-            let number = integer(attribute, "value").unwrap_or(next);
-            next = number + 1;
+        for (attribute, number) in numbered_attributes(set) {
             if text(attribute, "type") == Some("unused") {
                 continue;
             }
@@ -282,51 +279,68 @@ impl Facts<'_> {
         let prefix =
             text(operations, "name-prefix").map_or_else(|| format!("{family}-cmd-"), str::to_owned);
         let asynchronous = text(operations, "async-prefix").unwrap_or(&prefix);
-        let directional = text(operations, "enum-model") == Some("directional");
         // nfnetlink's message types carry the subsystem in their high byte; the names do not.
         let whole = integer(&self.spec.document, "protonum") != Some(12);
-        let (mut next_request, mut next_reply) = (1, 1);
-        for operation in list(operations, "list") {
+        for (operation, number) in numbered_operations(self.spec) {
             let place = format!("operation {}", text(operation, "name").unwrap_or_default());
-            let unasked = operation.get("notify").is_some() || operation.get("event").is_some();
-            let stated = integer(operation, "value");
-            let number = if !directional {
-                let number = stated.unwrap_or(next_request);
-                next_request = number + 1;
-                number
-            } else if unasked {
-                let number = stated.unwrap_or(next_reply);
-                next_reply = number + 1;
-                number
-            } else {
-                let exchange = operation.get("do").or_else(|| operation.get("dump"));
-                let side = |side: &str| exchange.and_then(|e| e.get(side));
-                let value = |side: Option<&Value>| {
-                    side.and_then(|s| integer(s, "value")).filter(|value| *value != 0)
-                };
-                let request = value(side("request")).or(stated).unwrap_or(next_request);
-                let reply = value(side("reply")).unwrap_or(next_reply);
-                next_request = request + 1;
-                next_reply = reply + i128::from(side("reply").is_some());
-                // One that is only ever received has the reply's number.
-                if side("request").is_none() && side("reply").is_some() && stated.is_none() {
-                    reply
-                } else {
-                    request
-                }
-            };
             let number = if whole || number < 0x100 { number } else { number & 0xff };
-            self.number(place, operation, if unasked { asynchronous } else { &prefix }, number);
+            let prefix = if is_unasked(operation) { asynchronous } else { &prefix };
+            self.number(place, operation, prefix, number);
         }
     }
 }
 
-/// Claims sorted out by the headers that may settle them.
+/// Whether an operation is one that the kernel begins.
+fn is_unasked(operation: &Value) -> bool {
+    operation.get("notify").is_some() || operation.get("event").is_some()
+}
+
+/// The attributes of a set with their numbers: the one stated, else one more than the one before.
 #[must_use]
-pub fn by_spec(specs: &Specs) -> Vec<(Vec<String>, Vec<Fact>)> {
-    let headers: HashMap<&str, Vec<String>> =
-        specs.0.values().map(|spec| (spec.file.as_str(), spec.headers())).collect();
-    specs.0.values().map(|spec| (headers[spec.file.as_str()].clone(), specs.facts(spec))).collect()
+pub fn numbered_attributes(set: &Value) -> Vec<(&Value, i128)> {
+    let mut next = 1;
+    let attributes = list(set, "attributes").iter();
+    let numbered = attributes.map(|attribute| {
+        let number = integer(attribute, "value").unwrap_or(next);
+        next = number + 1;
+        (attribute, number)
+    });
+    numbered.collect()
+}
+
+/// The operations of a spec with their numbers; for one with different numbers by direction, the
+/// request's.
+#[must_use]
+pub fn numbered_operations(spec: &Spec) -> Vec<(&Value, i128)> {
+    let Some(operations) = spec.document.get("operations") else { return Vec::new() };
+    let directional = text(operations, "enum-model") == Some("directional");
+    let (mut next_request, mut next_reply) = (1, 1);
+    let mut number = |operation: &Value| {
+        let stated = integer(operation, "value");
+        if !directional {
+            let number = stated.unwrap_or(next_request);
+            next_request = number + 1;
+            return number;
+        }
+        if is_unasked(operation) {
+            let number = stated.unwrap_or(next_reply);
+            next_reply = number + 1;
+            return number;
+        }
+        let exchange = operation.get("do").or_else(|| operation.get("dump"));
+        let side = |side: &str| exchange.and_then(|e| e.get(side));
+        let value = |side: Option<&Value>| {
+            side.and_then(|s| integer(s, "value")).filter(|value| *value != 0)
+        };
+        let request = value(side("request")).or(stated).unwrap_or(next_request);
+        let reply = value(side("reply")).unwrap_or(next_reply);
+        next_request = request + 1;
+        next_reply = reply + i128::from(side("reply").is_some());
+        // One that is only ever received has the reply's number.
+        let received_only = side("request").is_none() && side("reply").is_some();
+        if received_only && stated.is_none() { reply } else { request }
+    };
+    list(operations, "list").iter().map(|operation| (operation, number(operation))).collect()
 }
 
 /// A list under a key; empty if there is none.

@@ -15,6 +15,7 @@ mod layering;
 mod live;
 mod names;
 mod totality;
+mod variants;
 
 /// The formats that print text, which follow from the viewer's own list.
 fn formats() -> Vec<String> {
