@@ -187,7 +187,7 @@ impl Session {
 impl Show {
     fn datagram(&mut self, protocol: u32, direction: Direction, bytes: &[u8]) {
         self.records = self.records.saturating_add(1);
-        let names = self.names.scope(0);
+        let names = self.names.scope(None, -1);
         let engine = Engine { registry: &self.registry, names: &names };
         let datagram = Datagram { protocol, direction, bytes, record: self.records };
         self.output.datagram(&engine, &datagram, &mut self.text);
@@ -206,7 +206,7 @@ impl Receiver for Show {
         };
         self.names.observe(process, call);
         self.records = self.records.saturating_add(1);
-        let names = self.names.scope(process.netns);
+        let names = self.names.scope(Some(process), call.head.fd);
         let engine = Engine { registry: &self.registry, names: &names };
         let socket = process.sockets.get(&call.head.fd);
         let record = CallRecord { process, call, function, socket, record: self.records };

@@ -251,15 +251,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let mut text: Option<&[u8]> = None;
         let number = match &union.selector {
             Selector::Attr(id) => {
-                let payload = scope.selected(*id)?;
-                text = Some(Value::text(payload, TextKind::CString));
-                Some(payload)
+                let payload = scope.selected(*id);
+                text = payload.map(|p| Value::text(p, TextKind::CString));
+                payload
                     .filter(|p| matches!(p.len(), 1 | 2 | 4 | 8))
                     .map(|p| wire::number(p, cfg!(target_endian = "big")).cast_signed())
             }
             Selector::Header(name) => {
-                let (st, bytes) = self.header?;
-                super::context::member(st, bytes, name)
+                self.header.and_then(|(st, bytes)| super::context::member(st, bytes, name))
             }
             Selector::Struct(name) => scope.member(name),
             // Requests are not joined with their answers here.
