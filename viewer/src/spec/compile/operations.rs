@@ -23,9 +23,8 @@ impl Compiler<'_> {
         self.tables.unframed |= file.framing.as_deref() == Some("none");
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
-        let high = match high.map(u8::try_from).transpose() {
-            Ok(high) => high,
-            Err(_) => return Err(Self::wrong(file, &Place("match".into()), "type-high > 255")),
+        let Ok(high) = high.map(u8::try_from).transpose() else {
+            return Err(Self::wrong(file, &Place("match".into()), "type-high is no byte"));
         };
         if let Some(reference) = &file.type_split {
             self.tables.type_split = Some(self.enum_ref(file, &place, reference)?);
