@@ -69,6 +69,12 @@ pub fn datagram<V: Visitor>(
     }
 }
 
+/// Whether bytes are messages without a rest, so that they can be decoded by themselves.
+#[must_use]
+pub fn is_whole(bytes: &[u8]) -> bool {
+    Messages::new(bytes).all(|step| matches!(step, Step::Element(found) if !found.cut))
+}
+
 /// Decodes one message, with the tables of its own family.
 #[allow(clippy::too_many_arguments, reason = "the context of a message, passed once a level")]
 pub(super) fn one<V: Visitor>(

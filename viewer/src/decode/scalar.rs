@@ -24,7 +24,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Some(own).filter(|n| have >= *n && !(named && !scalar.any_len && have > 8))
         };
         match width.and_then(|n| bytes.get(..n)).filter(|field| !field.is_empty()) {
-            Some(field) => self.number(slot, scalar, field),
+            Some(field) => {
+                self.number(slot, scalar, field);
+                self.rest(at, bytes, field.len());
+            }
             None => self.wrong_size(slot, at, bytes, own.max(1)),
         }
     }
@@ -86,14 +89,20 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 
     pub(super) fn ipv4(&mut self, slot: Slot<'_>, bytes: &[u8], at: usize) {
         match bytes.first_chunk() {
-            Some(address) => self.visitor.value(slot, &Value::Ipv4(*address)),
+            Some(address) => {
+                self.visitor.value(slot, &Value::Ipv4(*address));
+                self.rest(at, bytes, address.len());
+            }
             None => self.wrong_size(slot, at, bytes, 4),
         }
     }
 
     pub(super) fn ipv6(&mut self, slot: Slot<'_>, bytes: &[u8], at: usize) {
         match bytes.first_chunk() {
-            Some(address) => self.visitor.value(slot, &Value::Ipv6(*address)),
+            Some(address) => {
+                self.visitor.value(slot, &Value::Ipv6(*address));
+                self.rest(at, bytes, address.len());
+            }
             None => self.wrong_size(slot, at, bytes, 16),
         }
     }

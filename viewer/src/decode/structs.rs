@@ -35,7 +35,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             offset = offset.saturating_add(len);
         }
         self.visitor.struct_end();
-        offset.max(st.size).min(bytes.len())
+        // Padding at the end is part of it, unless somebody put something there.
+        let padding = bytes.get(offset..st.size);
+        if padding.is_some_and(|pad| pad.iter().all(|b| *b == 0)) { st.size } else { offset }
     }
 
     /// One member at the front of `rest`; its length, or None if it is not all there.
@@ -191,6 +193,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.visitor.value(Slot::Field(name), &value);
         }
         self.visitor.struct_end();
+        self.rest(at, bytes, 8);
     }
 
     /// A struct that is a payload, and what follows it there.
@@ -221,9 +224,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
             None => {
                 self.issue(at, IssueKind::Trailing { len: tail.len() });
-                if st.show_tail {
-                    self.bytes(Slot::Plain, tail, Opaque::Trailing);
-                }
+                let why = if st.show_tail { Opaque::Trailing } else { Opaque::Unreachable };
+                self.bytes(Slot::Plain, tail, why);
             }
         }
     }

@@ -26,10 +26,9 @@ use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine};
 use crate::state::process::Process;
-use crate::wire::{u16_at, u32_at};
 use block::{Block, Scratch};
-use nlproto::Call;
 use nlproto::function::Kind;
+use nlproto::{Call, SockaddrNl};
 
 /// How things look, from the user's [`Style`].
 #[derive(Debug)]
@@ -164,15 +163,15 @@ impl Tree {
     fn note(&mut self, call: &Call<'_>) {
         let note = &mut self.scratch.note;
         note.clear();
-        if u16_at(call.name, 0).map(i32::from) != Some(socket_names::AF_NETLINK) {
+        let Some(SockaddrNl { portid, groups: mask, .. }) = SockaddrNl::read(call.name) else {
             return;
-        }
-        if let Some(portid) = u32_at(call.name, 4).filter(|portid| *portid != 0) {
+        };
+        if portid != 0 {
             note.extend_from_slice(b"  ");
             self.look.paint.put(note, Role::Name, b"portid ");
             text::decimal(note, portid);
         }
-        if let Some(mask) = u32_at(call.name, 8).filter(|mask| *mask != 0) {
+        if mask != 0 {
             note.extend_from_slice(b"  ");
             groups(note, &self.look, mask);
         }

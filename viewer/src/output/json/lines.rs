@@ -6,7 +6,6 @@
 use super::value;
 use crate::decode::{AttrHead, Issue, List, MessageHead, Slot, StructHead, Value, Visitor};
 use crate::output::{escape, text};
-use crate::wire::attr;
 
 /// Type of an error or acknowledgement.
 const NLMSG_ERROR: u16 = 2;
@@ -390,10 +389,10 @@ impl Visitor for Lines<'_> {
         self.element(head.name.map_or(Name::Unknown, Name::Is));
         self.out.extend_from_slice(b",\"type\":");
         text::decimal(self.out, head.number());
-        if head.raw_type & attr::NESTED != 0 {
+        if head.is_nested() {
             self.out.extend_from_slice(b",\"nested\":true");
         }
-        if head.raw_type & attr::NET_BYTEORDER != 0 {
+        if head.is_net_byteorder() {
             self.out.extend_from_slice(b",\"net_byteorder\":true");
         }
         self.scratch.frames.push(Frame::object(false, b"}"));

@@ -12,7 +12,7 @@ const TAIL_COLUMN: usize = 72;
 /// Where they end at most, however wide the terminal is.
 const MAX_WIDTH: usize = 100;
 /// Length of a `struct nlmsghdr` in bytes.
-const HEADER_LEN: usize = crate::wire::message::HEADER_LEN;
+const HEADER_LEN: usize = 16;
 
 /// What is kept of a message until it ends.
 #[derive(Debug)]
