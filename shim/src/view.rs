@@ -12,6 +12,8 @@ use core::ptr;
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
 use nlproto::codec::MAX_NAME_LEN;
 
+use crate::sys::memory;
+
 /// The kernel refuses more iovecs in one call.
 const MAX_IOVECS: usize = 1024;
 
@@ -50,6 +52,19 @@ impl Span {
     /// At most the first `len` bytes.
     pub(crate) fn first(&self, len: usize) -> Self {
         Self::new(self.0.iov_base, self.len().min(len))
+    }
+
+    /// Whether the kernel can read the first and the last bytes.
+    fn is_readable(&self) -> bool {
+        const WINDOW: usize = memory::WINDOW_LEN;
+        let start = self.0.iov_base.cast::<u8>();
+        let end = start.wrapping_add(self.len()).wrapping_sub(WINDOW);
+        match self.len() {
+            0 => true,
+            // The windows reach beyond the bytes, perhaps into what cannot be read.
+            1..WINDOW => memory::is_readable(start) || memory::is_readable(end),
+            _ => memory::is_readable(start) && memory::is_readable(end),
+        }
     }
 
     /// What follows the first `len` bytes.
@@ -233,6 +248,13 @@ impl View {
         // SAFETY: the kernel has just written to it.
         let len = unsafe { returned(len) };
         self.addressed(name.cast::<c_void>(), len, NETLINK_NAME_LEN)
+    }
+
+    /// The same without an address or control data that cannot be read. A program may leave a wild
+    /// pointer beside a length of 0, which the kernel overwrites with what it would have written.
+    pub(crate) fn readable(&self) -> Self {
+        let checked = |span: Span| if span.is_readable() { span } else { Span::EMPTY };
+        Self { name: checked(self.name), control: checked(self.control), ..*self }
     }
 
     /// The same without the caller's bytes, for when the kernel could not read them again.
