@@ -31,17 +31,27 @@ pub(crate) fn shim() -> &'static Path {
 
 /// A tracee, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn tracee(name: &str) -> PathBuf {
+    compiled(name, &format!("tracee-{name}"), &[])
+}
+
+/// A library to be preloaded as well, compiled from `tests/hooks/NAME.c`.
+pub(crate) fn library(name: &str) -> PathBuf {
+    compiled(name, &format!("lib{name}.so"), &["-shared", "-fPIC"])
+}
+
+fn compiled(name: &str, binary: &str, options: &[&str]) -> PathBuf {
     static COMPILER: Mutex<()> = Mutex::new(());
     let _one_at_a_time = COMPILER.lock().expect("no compiler run panics");
     let folder = root().join("tests/hooks");
     let source = folder.join(name).with_extension("c");
-    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tracee-{name}"));
+    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(binary);
     let time = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
     let newest = time(&source).max(time(&folder.join("tracee.h")));
     if time(&binary) <= newest {
         let compiled = Command::new("cc")
             .args(["-O1", "-w", "-pthread", "-o"])
             .args([&binary, &source])
+            .args(options)
             .status()
             .expect("a C compiler");
         assert!(compiled.success(), "{} does not compile", source.display());

@@ -1,10 +1,12 @@
 //! What the shim must not do.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Scratch, bare, run, to_file, to_viewer, tracee};
+use crate::harness::{Scratch, bare, library, run, to_file, to_viewer, tracee};
 use crate::stream::{Frames, Viewer};
 
 /// What a tracee prints without the shim, and under it with a viewer and a file.
@@ -23,6 +25,14 @@ fn both_ways(name: &str) -> (String, String) {
 fn results_errno_and_bad_pointers_are_as_without() {
     let (bare, traced) = both_ways("errors");
     assert!(bare.lines().count() > 60);
+    assert_eq!(bare, traced);
+}
+
+#[test]
+fn every_call_is_made_exactly_once() {
+    let (bare, traced) = both_ways("once");
+    assert_eq!(bare.lines().filter(|line| line.ends_with(": 1")).count(), 7);
+    assert_eq!(bare.lines().filter(|line| line.ends_with(": 2")).count(), 7);
     assert_eq!(bare, traced);
 }
 
@@ -150,4 +160,45 @@ fn nobody_waits_for_a_viewer_that_does_not_accept() {
         run(&mut to_viewer("/bin/true", &path));
     }
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn calls_before_the_constructor_and_after_the_end_are_made() {
+    let scratch = Scratch::new();
+    let file = scratch.join("x.nlcap");
+    let mut libraries = crate::harness::shim().as_os_str().to_owned();
+    libraries.push(":");
+    libraries.push(library("early"));
+    let mut command = to_file(tracee("flood"), &file);
+    assert!(run(command.env("LD_PRELOAD", libraries).arg("1")).starts_with("1 "));
+    let frames = Frames::of_file(&file);
+    frames.check();
+    let seqs: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
+    assert_eq!(seqs, [1, 200, 200]);
+}
+
+#[test]
+fn a_strangers_viewer_is_told_nothing_unless_root_names_it() {
+    let id = run(bare("id").arg("-u"));
+    if id != "0\n" {
+        // Only root can play two users.
+        return;
+    }
+    for (name, is_told) in [("XDG_RUNTIME_DIR", false), ("NLHOOK_SOCKET", true)] {
+        let scratch = Scratch::new();
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(scratch.join(""), everybody).expect("it is ours");
+        let path = scratch.join("nlview.sock");
+        let mut stranger = bare(tracee("stranger"));
+        let mut stranger = stranger.arg(&path).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut said = BufReader::new(stranger.stdout.take().expect("piped")).lines();
+        assert_eq!(said.next().expect("a line").expect("text"), "listening");
+
+        let mut command = bare(tracee("flood"));
+        command.env("LD_PRELOAD", crate::harness::shim()).arg("5");
+        run(command.env(name, if is_told { path } else { scratch.join("") }));
+        let told: u64 = said.next().expect("a line").expect("text").parse().expect("a number");
+        assert_eq!(told > 0, is_told, "{name}: {told} bytes");
+        assert!(stranger.wait().expect("it ends").success());
+    }
 }
