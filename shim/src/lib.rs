@@ -40,10 +40,10 @@
 //!
 //! # The path of a call
 //!
-//! [`hooks`] → the real call → [`record`] asks [`fdtable`] whether it was netlink → [`view`] says
-//! where the bytes lie → [`link`] has them gathered into a frame. [`process`] is what a fork
-//! changes, [`config`] what the environment says, [`sys`] the kernel. `unsafe` lives in [`hooks`],
-//! [`real`], [`view`], [`sys`] and [`init`] only.
+//! `hooks` → the real call → `record` asks `fdtable` whether it was netlink → `view` says
+//! where the bytes lie → `link` has them gathered into a frame. `process` is what a fork
+//! changes, `config` what the environment says, `sys` the kernel. `unsafe` lives in `hooks`,
+//! `real`, `view`, `sys` and `init` only.
 
 mod config;
 mod fdtable;

@@ -37,6 +37,25 @@ fn symbols(which: &str) -> BTreeSet<String> {
     names.map(|name| without_version(name).to_owned()).collect()
 }
 
+/// Unsafe code has an address: every other file of the shim forbids it.
+#[test]
+fn unsafe_code_is_where_it_is_said_to_be() {
+    let folder = root().join("shim/src");
+    let mut ahead = vec![folder.clone()];
+    let mut without = BTreeSet::new();
+    while let Some(path) = ahead.pop() {
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("a folder");
+            ahead.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if !fs::read_to_string(&path).expect("text").contains("#![forbid(unsafe_code)]") {
+            let name = path.strip_prefix(&folder).expect("in the folder");
+            without.insert(name.components().next().expect("a name").as_os_str().to_owned());
+        }
+    }
+    let allowed = ["hooks", "init.rs", "lib.rs", "real.rs", "sys", "view"];
+    assert_eq!(without, allowed.map(Into::into).into());
+}
+
 #[test]
 fn it_exports_the_hooks_and_nothing_else() {
     assert_eq!(symbols("--defined-only"), listed("exports.txt", ""));

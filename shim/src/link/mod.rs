@@ -3,7 +3,7 @@
 //! A link is a stream of frames over a parked descriptor. It holds no lock and no buffer: a frame is
 //! one write of a gather list, small enough that the kernel takes it whole or not at all, so threads,
 //! signal handlers and forked children may share the stream. A transport without a descriptor would
-//! be a third kind beside [`stream`] and [`file`].
+//! be a third kind beside [`stream`] and [`mod@file`].
 #![forbid(unsafe_code)]
 
 mod file;
