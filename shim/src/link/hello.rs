@@ -9,7 +9,7 @@ use crate::process::{Account, Process};
 use crate::sys;
 
 /// Room for the preamble, the fixed fields, the lengths of the others, the version and the name.
-const ROOM: usize = PREAMBLE_LEN + FRAME_HEAD_LEN + 4 + 40 + 4 * 8 + 32 + 16 + EXE_ROOM + ARGV_ROOM;
+const ROOM: usize = PREAMBLE_LEN + FRAME_HEAD_LEN + 4 + 48 + 4 * 8 + 32 + 16 + EXE_ROOM + ARGV_ROOM;
 
 /// Composes the preamble and the Hello, and has them written at once: in a file that others append
 /// to they must not be parted.
@@ -28,6 +28,7 @@ pub(super) fn write(
         uid: sys::euid(),
         forked: u32::from(process.is_forked()),
         netns: sys::file::inode_at(c"/proc/self/ns/net").unwrap_or(0),
+        netns_cookie: sys::socket::own_netns_cookie(),
         monotonic_ns: sys::monotonic_ns(),
         realtime_ns: sys::realtime_ns(),
         shim: env!("CARGO_PKG_VERSION").as_bytes(),

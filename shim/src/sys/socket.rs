@@ -40,6 +40,14 @@ pub(crate) fn netns_cookie(fd: c_int) -> u64 {
     option(fd, SO_NETNS_COOKIE, 0_u64).unwrap_or(0)
 }
 
+/// The cookie of the network namespace that the process is in, by way of a socket of the moment.
+pub(crate) fn own_netns_cookie() -> u64 {
+    let Ok(fd) = stream() else { return 0 };
+    let cookie = netns_cookie(fd);
+    sys::file::close(fd);
+    cookie
+}
+
 /// Port id and groups of a netlink socket.
 pub(crate) fn netlink_name(fd: c_int) -> Option<(u32, u32)> {
     let mut name = MaybeUninit::<libc::sockaddr_nl>::zeroed();

@@ -7,9 +7,16 @@ use crate::decode::{Direction, Engine};
 use crate::state::process::Process;
 use nlproto::{Call, Function, Socket};
 
+mod errno_names;
+pub mod escape;
 pub mod json;
 pub mod paint;
+#[cfg(test)]
+mod samples;
+pub mod socket_names;
 pub mod strace;
+pub mod text;
+pub mod time;
 pub mod tree;
 
 /// A libc call with all that is known around it.

@@ -1,0 +1,325 @@
+//! JSON Lines: one object a message, or a call without one. `viewer/docs/json.md` is its schema.
+//!
+//! `lines` visits a datagram, `value` writes values; here is what stands around messages.
+
+mod lines;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use super::time::Clock;
+use super::{CallRecord, Datagram, Output, Style, escape, socket_names, text};
+use crate::decode::{self, Direction, Engine};
+use crate::state::process::Process;
+use crate::wire::{u16_at, u32_at};
+use lines::{Lines, Scratch};
+use nlproto::Function;
+use nlproto::function::Kind;
+
+/// JSON Lines.
+#[derive(Debug)]
+pub struct Json {
+    show_secrets: bool,
+    clock: Clock,
+    scratch: Scratch,
+}
+
+impl Json {
+    /// One in this style, of which only the secrets matter: JSON is whole and never coloured.
+    #[must_use]
+    pub fn new(style: &Style) -> Self {
+        Self {
+            show_secrets: style.show_secrets,
+            clock: Clock::default(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Shows one call; `feed` drives the visitor through the bytes it moved.
+    fn show_call(
+        &mut self,
+        record: &CallRecord<'_>,
+        out: &mut Vec<u8>,
+        feed: impl FnOnce(&mut Lines<'_>),
+    ) {
+        let call = record.call;
+        let peek = call.head.flags & socket_names::MSG_PEEK != 0;
+        let moved = record.direction().is_some() && !call.payload.is_empty() && !record.failed();
+        // What was only peeked at comes again with the call that takes it.
+        if moved && !peek {
+            self.front(record, b"message");
+            let mut lines = Lines::new(out, &mut self.scratch, self.show_secrets);
+            feed(&mut lines);
+            return lines.finish();
+        }
+        self.front(record, b"call");
+        out.extend_from_slice(&self.scratch.front);
+        result(out, record);
+        arguments(out, record);
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn show_datagram(
+        &mut self,
+        datagram: &Datagram<'_>,
+        out: &mut Vec<u8>,
+        feed: impl FnOnce(&mut Lines<'_>),
+    ) {
+        let front = &mut self.scratch.front;
+        front.clear();
+        front.extend_from_slice(b"{\"v\":1,\"kind\":\"message\",\"dir\":");
+        direction(front, datagram.direction);
+        front.extend_from_slice(b",\"protocol\":");
+        protocol(front, i32::try_from(datagram.protocol).ok());
+        front.extend_from_slice(b",\"record\":");
+        text::decimal(front, datagram.record);
+        let mut lines = Lines::new(out, &mut self.scratch, self.show_secrets);
+        feed(&mut lines);
+        lines.finish();
+    }
+
+    /// The keys that all lines of a call have, up to `record` and what is rare.
+    fn front(&mut self, record: &CallRecord<'_>, kind: &[u8]) {
+        let CallRecord { process, call, function, .. } = *record;
+        let head = &call.head;
+        let out = &mut self.scratch.front;
+        out.clear();
+        out.extend_from_slice(b"{\"v\":1,\"kind\":\"");
+        out.extend_from_slice(kind);
+        out.extend_from_slice(b"\",\"time\":\"");
+        let ns = if function.kind() == Kind::Send { head.enter_ns } else { head.exit_ns };
+        self.clock.rfc3339(out, process.realtime_ns(ns));
+        out.extend_from_slice(b"\",\"pid\":");
+        text::decimal(out, process.pid);
+        out.extend_from_slice(b",\"tid\":");
+        text::decimal(out, head.tid);
+        out.extend_from_slice(b",\"comm\":");
+        escape::json(out, process.comm.as_bytes());
+        out.extend_from_slice(b",\"fd\":");
+        number_or_null(out, (head.fd >= 0).then_some(head.fd));
+        out.extend_from_slice(b",\"call\":\"");
+        out.extend_from_slice(function.name().as_bytes());
+        out.extend_from_slice(b"\",\"dir\":");
+        match record.direction() {
+            Some(which) => direction(out, which),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"protocol\":");
+        let internal = function.kind() == Kind::Internal;
+        protocol(out, (head.protocol >= 0 && !internal).then_some(head.protocol));
+        out.extend_from_slice(b",\"portid\":");
+        number_or_null(out, record.socket.map(|socket| socket.portid));
+        out.extend_from_slice(b",\"netns\":");
+        number_or_null(out, Some(process.netns).filter(|netns| *netns != 0));
+        out.extend_from_slice(b",\"record\":");
+        text::decimal(out, record.record);
+        if record.direction().is_some() {
+            if let Some((portid, groups)) = address(call.name).filter(|peer| *peer != (0, 0)) {
+                out.extend_from_slice(b",\"peer\":");
+                socket_address(out, portid, groups);
+            }
+            flags(out, b"call_flags", head.flags);
+            flags(out, b"msg_flags", head.msg_flags);
+        }
+    }
+
+    fn process_line(process: &Process, kind: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"v\":1,\"kind\":\"");
+        out.extend_from_slice(kind);
+        out.extend_from_slice(b"\",\"pid\":");
+        text::decimal(out, process.pid);
+        out.extend_from_slice(b",\"comm\":");
+        escape::json(out, process.comm.as_bytes());
+    }
+}
+
+/// What a call returned.
+fn result(out: &mut Vec<u8>, record: &CallRecord<'_>) {
+    let head = &record.call.head;
+    out.extend_from_slice(b",\"ret\":");
+    text::decimal(out, head.ret);
+    if record.failed() {
+        out.extend_from_slice(b",\"error\":");
+        lines::error(out, socket_names::errno_name(head.errno), head.errno);
+    }
+}
+
+/// What a call was given, where there is more to say than its name.
+fn arguments(out: &mut Vec<u8>, record: &CallRecord<'_>) {
+    let call = record.call;
+    match record.function {
+        Function::Socket => {
+            let [_, kind, _] = call.head.args;
+            let ty = kind & socket_names::SOCK_TYPE_MASK;
+            out.extend_from_slice(b",\"type\":");
+            name_or_number(out, socket_names::socket_type_name(ty), ty);
+            let rest = kind & !socket_names::SOCK_TYPE_MASK;
+            out.extend_from_slice(b",\"flags\":");
+            flag_names(out, socket_names::SOCK_FLAGS, rest);
+        }
+        Function::Bind | Function::Connect | Function::Getsockname => {
+            out.extend_from_slice(b",\"address\":");
+            match address(call.name) {
+                Some((portid, groups)) => socket_address(out, portid, groups),
+                None => raw(out, call.name),
+            }
+        }
+        Function::Setsockopt | Function::Getsockopt => {
+            let [level, name, _] = call.head.args;
+            out.extend_from_slice(b",\"level\":");
+            name_or_number(out, socket_names::level_name(level), level);
+            out.extend_from_slice(b",\"option\":");
+            name_or_number(out, socket_names::option_name(level, name), name);
+            out.extend_from_slice(b",\"value\":");
+            match call.payload.first_chunk::<4>() {
+                Some(number) if call.payload.len() == 4 => {
+                    text::decimal(out, i32::from_ne_bytes(*number));
+                }
+                _ => raw(out, call.payload),
+            }
+        }
+        _ if record.function.kind() == Kind::Internal => {
+            out.extend_from_slice(b",\"note\":\"netlink inside libc, not captured\"");
+        }
+        _ => {}
+    }
+}
+
+/// Bytes of which nothing is known.
+fn raw(out: &mut Vec<u8>, bytes: &[u8]) {
+    value::quoted(out, |out| text::hex_bytes(out, bytes));
+}
+
+/// Port id and group mask of a `struct sockaddr_nl`.
+fn address(name: &[u8]) -> Option<(u32, u32)> {
+    let family = i32::from(u16_at(name, 0)?);
+    let address = (u32_at(name, 4)?, u32_at(name, 8)?);
+    (family == socket_names::AF_NETLINK).then_some(address)
+}
+
+/// The groups of a mask are listed by the numbers that NETLINK_ADD_MEMBERSHIP takes.
+fn socket_address(out: &mut Vec<u8>, portid: u32, groups: u32) {
+    out.extend_from_slice(b"{\"portid\":");
+    text::decimal(out, portid);
+    out.extend_from_slice(b",\"groups\":[");
+    let mut separator: &[u8] = b"";
+    for bit in (0..32).filter(|bit| groups & (1 << bit) != 0) {
+        out.extend_from_slice(separator);
+        separator = b",";
+        text::decimal(out, bit + 1);
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// `MSG_*` flags under a key, if there are any.
+fn flags(out: &mut Vec<u8>, key: &[u8], v: i32) {
+    if v != 0 {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(key);
+        out.extend_from_slice(b"\":");
+        flag_names(out, socket_names::MSG_FLAGS, v);
+    }
+}
+
+fn flag_names(out: &mut Vec<u8>, table: &[(i32, &'static str)], v: i32) {
+    let mut separator: &[u8] = b"";
+    out.push(b'[');
+    let rest = socket_names::flags(table, v, |name| {
+        out.extend_from_slice(separator);
+        separator = b",";
+        value::quoted(out, |out| out.extend_from_slice(name.as_bytes()));
+    });
+    if rest != 0 {
+        out.extend_from_slice(separator);
+        value::quoted(out, |out| text::hex(out, u64::from(rest.cast_unsigned()), 0));
+    }
+    out.push(b']');
+}
+
+fn name_or_number(out: &mut Vec<u8>, name: Option<&'static str>, number: i32) {
+    match name {
+        Some(name) => value::quoted(out, |out| out.extend_from_slice(name.as_bytes())),
+        None => text::decimal(out, number),
+    }
+}
+
+fn number_or_null(out: &mut Vec<u8>, number: Option<impl itoa::Integer>) {
+    match number {
+        Some(number) => text::decimal(out, number),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn protocol(out: &mut Vec<u8>, protocol: Option<i32>) {
+    match protocol {
+        Some(number) => name_or_number(out, socket_names::protocol_name(number), number),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn direction(out: &mut Vec<u8>, direction: Direction) {
+    out.extend_from_slice(match direction {
+        Direction::Send => b"\"send\"",
+        Direction::Receive => b"\"receive\"",
+    });
+}
+
+impl Output for Json {
+    fn process(&mut self, process: &Process, out: &mut Vec<u8>) {
+        Self::process_line(process, b"process", out);
+        out.extend_from_slice(b",\"ppid\":");
+        text::decimal(out, process.ppid);
+        out.extend_from_slice(b",\"uid\":");
+        text::decimal(out, process.uid);
+        out.extend_from_slice(if process.forked {
+            b",\"forked\":true"
+        } else {
+            b",\"forked\":false"
+        });
+        out.extend_from_slice(b",\"netns\":");
+        number_or_null(out, Some(process.netns).filter(|netns| *netns != 0));
+        out.extend_from_slice(b",\"exe\":");
+        escape::json(out, process.exe.as_bytes());
+        out.extend_from_slice(b",\"argv\":[");
+        for (n, argument) in process.argv.iter().enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            escape::json(out, argument.as_bytes());
+        }
+        out.extend_from_slice(b"],\"shim\":");
+        escape::json(out, process.shim.as_bytes());
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
+        let direction = record.direction().unwrap_or(Direction::Receive);
+        let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
+        self.show_call(record, out, |lines| {
+            decode::datagram(engine, protocol, direction, record.call.payload, lines);
+        });
+    }
+
+    fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
+        let Datagram { protocol, direction, bytes, .. } = *datagram;
+        self.show_datagram(datagram, out, |lines| {
+            decode::datagram(engine, protocol, direction, bytes, lines);
+        });
+    }
+
+    fn lost(&mut self, process: &Process, count: u64, out: &mut Vec<u8>) {
+        Self::process_line(process, b"lost", out);
+        out.extend_from_slice(b",\"count\":");
+        text::decimal(out, count);
+        out.extend_from_slice(b",\"total\":");
+        text::decimal(out, process.lost);
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn bye(&mut self, process: &Process, out: &mut Vec<u8>) {
+        Self::process_line(process, b"bye", out);
+        out.extend_from_slice(b",\"lost\":");
+        text::decimal(out, process.lost);
+        out.extend_from_slice(b"}\n");
+    }
+}

@@ -1,0 +1,480 @@
+//! The visitor that turns a datagram into lines, one a message.
+//!
+//! It writes as it is called, so all that it must remember is which brackets are open. An object
+//! takes each of its keys once; what comes again, or where no key fits, goes into its `rest`.
+
+use super::value;
+use crate::decode::{AttrHead, Issue, List, MessageHead, Slot, StructHead, Value, Visitor};
+use crate::output::{escape, text};
+use crate::wire::attr;
+
+/// Type of an error or acknowledgement.
+const NLMSG_ERROR: u16 = 2;
+/// Type of a dump's end.
+const NLMSG_DONE: u16 = 3;
+
+/// Keys of an object, as a set of bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Keys(u8);
+
+impl Keys {
+    const NONE: Self = Self(0);
+    const HEADER: Self = Self(1);
+    const USER_HEADER: Self = Self(2);
+    /// One of `value`, `struct` and `items`.
+    const PAYLOAD: Self = Self(4);
+    const ATTRS: Self = Self(8);
+    const ERROR: Self = Self(16);
+    const REQUEST: Self = Self(32);
+    /// The array of what has no key of its own; it stays open.
+    const REST: Self = Self(64);
+
+    const fn has(self, key: Self) -> bool {
+        self.0 & key.0 != 0
+    }
+
+    /// Adds a key; false if it was there.
+    const fn add(&mut self, key: Self) -> bool {
+        let new = !self.has(key);
+        self.0 |= key.0;
+        new
+    }
+
+    /// Whether a key can still be written: it has not been, and `rest` is not open.
+    const fn takes(self, key: Self) -> bool {
+        !self.has(key) && !self.has(Self::REST)
+    }
+}
+
+/// Something open, and what closes it.
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    /// The object that is a whole line.
+    Message { keys: Keys },
+    /// Another object; `bare` until it has a key.
+    Object { keys: Keys, bare: bool, close: &'static [u8] },
+    /// An array; `waiting` while its last element has a name but no value yet.
+    Array { empty: bool, waiting: bool, close: &'static [u8] },
+    /// What only groups in the visitor's eyes.
+    Clear,
+}
+
+impl Frame {
+    const fn object(bare: bool, close: &'static [u8]) -> Self {
+        Self::Object { keys: Keys::NONE, bare, close }
+    }
+
+    const fn array(close: &'static [u8]) -> Self {
+        Self::Array { empty: true, waiting: false, close }
+    }
+}
+
+/// What an element is called.
+#[derive(Debug, Clone, Copy)]
+enum Name<'n> {
+    Is(&'n str),
+    /// It has a number for which no name is known.
+    Unknown,
+    /// It stands for itself.
+    None,
+}
+
+/// The innermost frame that has brackets.
+fn top(frames: &mut [Frame]) -> Option<&mut Frame> {
+    frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Clear))
+}
+
+/// Buffers used again for every message.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// What begins every line of a call, up to its record.
+    pub(super) front: Vec<u8>,
+    issues: Vec<u8>,
+    frames: Vec<Frame>,
+}
+
+/// Prints a datagram's messages.
+pub(super) struct Lines<'l> {
+    out: &'l mut Vec<u8>,
+    scratch: &'l mut Scratch,
+    show_secrets: bool,
+    /// Whether a line is begun.
+    open: bool,
+    /// Whether that line is netlink's own: an acknowledgement, an error, a dump's end.
+    control: bool,
+}
+
+impl<'l> Lines<'l> {
+    pub(super) fn new(out: &'l mut Vec<u8>, scratch: &'l mut Scratch, show_secrets: bool) -> Self {
+        scratch.frames.clear();
+        scratch.issues.clear();
+        Self { out, scratch, show_secrets, open: false, control: false }
+    }
+
+    /// Ends a line of what stands outside of any message.
+    pub(super) fn finish(&mut self) {
+        if self.open {
+            while self.pop() {}
+            self.end_line();
+        }
+    }
+
+    fn begin_line(&mut self, part: Option<usize>) {
+        self.out.extend_from_slice(&self.scratch.front);
+        self.out.extend_from_slice(b",\"part\":");
+        match part {
+            Some(part) => text::decimal(self.out, part),
+            None => self.out.extend_from_slice(b"null,\"type\":null,\"family\":null"),
+        }
+        self.open = true;
+        self.scratch.issues.clear();
+        self.scratch.frames.push(Frame::Message { keys: Keys::NONE });
+    }
+
+    fn end_line(&mut self) {
+        self.out.extend_from_slice(b",\"issues\":[");
+        self.out.extend_from_slice(&self.scratch.issues);
+        self.out.extend_from_slice(b"]}\n");
+        self.open = false;
+        self.control = false;
+    }
+
+    /// Makes room for what belongs to no message.
+    fn ensure_line(&mut self) {
+        if !self.open {
+            self.begin_line(None);
+        }
+    }
+
+    /// Closes the innermost frame; false if there is none.
+    fn pop(&mut self) -> bool {
+        let out = &mut *self.out;
+        match self.scratch.frames.pop() {
+            Some(Frame::Message { keys }) => {
+                if keys.has(Keys::REST) {
+                    out.push(b']');
+                }
+                if !keys.has(Keys::ATTRS) {
+                    out.extend_from_slice(b",\"attrs\":[]");
+                }
+            }
+            Some(Frame::Object { keys, close, .. }) => {
+                if keys.has(Keys::REST) {
+                    out.push(b']');
+                }
+                out.extend_from_slice(close);
+            }
+            Some(Frame::Array { waiting, close, .. }) => {
+                if waiting {
+                    out.push(b'}');
+                }
+                out.extend_from_slice(close);
+            }
+            Some(Frame::Clear) => {}
+            None => return false,
+        }
+        true
+    }
+
+    /// Begins an object that is an element, of the innermost array or of the innermost object's
+    /// rest, with its name if it has one.
+    fn element(&mut self, name: Name<'_>) {
+        self.ensure_line();
+        let begin: &[u8] = match top(&mut self.scratch.frames) {
+            Some(Frame::Message { keys }) => match keys.add(Keys::REST) {
+                true => b",\"rest\":[{\"name\":\"",
+                false => b",{\"name\":\"",
+            },
+            Some(Frame::Object { keys, bare, .. }) => {
+                match (keys.add(Keys::REST), std::mem::take(bare)) {
+                    (true, true) => b"\"rest\":[{\"name\":\"",
+                    (true, false) => b",\"rest\":[{\"name\":\"",
+                    (false, _) => b",{\"name\":\"",
+                }
+            }
+            Some(Frame::Array { empty, waiting, .. }) => {
+                match (std::mem::take(waiting), std::mem::take(empty)) {
+                    (true, _) => b"},{\"name\":\"",
+                    (false, true) => b"{\"name\":\"",
+                    (false, false) => b",{\"name\":\"",
+                }
+            }
+            Some(Frame::Clear) | None => b"{\"name\":\"",
+        };
+        // One copy for brace, key and quote, which nearly every element has.
+        let shorter = |by: usize| begin.get(..begin.len().saturating_sub(by)).unwrap_or(begin);
+        match name {
+            Name::Is(name) => {
+                self.out.extend_from_slice(begin);
+                escape::json_inner(self.out, name.as_bytes());
+                self.out.push(b'"');
+            }
+            Name::Unknown => {
+                self.out.extend_from_slice(shorter(1));
+                self.out.extend_from_slice(b"null");
+            }
+            Name::None => self.out.extend_from_slice(shorter("\"name\":\"".len())),
+        }
+    }
+
+    /// Begins a key where a value of this slot belongs: in the innermost object if it has no such
+    /// key yet, else in an element of its own. `text` is the key as it is written after another.
+    /// Returns whether that is an element, which the value has to close.
+    fn place(&mut self, slot: Slot<'_>, key: Keys, text: &'static [u8]) -> bool {
+        self.ensure_line();
+        let plain = matches!(slot, Slot::Plain);
+        let (in_element, comma) = match top(&mut self.scratch.frames) {
+            Some(Frame::Message { keys }) if plain && keys.takes(key) => {
+                keys.add(key);
+                (false, true)
+            }
+            Some(Frame::Object { keys, bare, .. }) if plain && keys.takes(key) => {
+                keys.add(key);
+                (false, !std::mem::take(bare))
+            }
+            Some(Frame::Array { waiting, .. }) if *waiting => {
+                *waiting = false;
+                (true, true)
+            }
+            _ => (true, self.slot(slot)),
+        };
+        let text = if comma { text } else { text.get(1..).unwrap_or(text) };
+        self.out.extend_from_slice(text);
+        in_element
+    }
+
+    /// Begins an element with the keys that say where it stands. Returns whether it has any.
+    fn slot(&mut self, slot: Slot<'_>) -> bool {
+        match slot {
+            Slot::Plain => {
+                self.element(Name::None);
+                false
+            }
+            Slot::Field(name) => {
+                self.element(Name::Is(name));
+                true
+            }
+            Slot::Index(index, name, _) => {
+                self.element(name.map_or(Name::Unknown, Name::Is));
+                self.out.extend_from_slice(b",\"index\":");
+                text::decimal(self.out, index);
+                true
+            }
+        }
+    }
+
+    fn push_array(&mut self, in_element: bool) {
+        self.out.push(b'[');
+        self.scratch.frames.push(Frame::array(if in_element { b"]}" } else { b"]" }));
+    }
+
+    /// Whether a value stands where an error or a dump's end has its error number.
+    fn takes_error(&mut self) -> bool {
+        match top(&mut self.scratch.frames) {
+            Some(Frame::Message { keys }) => keys.takes(Keys::ERROR) && keys.add(Keys::ERROR),
+            _ => false,
+        }
+    }
+
+    /// The keys that say what a message is.
+    fn head(&mut self, head: &MessageHead<'_>) {
+        let out = &mut *self.out;
+        out.extend_from_slice(b"\"type\":");
+        value::name_or_number(out, &head.ty);
+        out.extend_from_slice(b",\"family\":");
+        string_or_null(out, head.family);
+        if let Some(operation) = head.operation {
+            out.extend_from_slice(b",\"operation\":");
+            escape::json(out, operation.as_bytes());
+        }
+        out.extend_from_slice(b",\"flags\":");
+        match head.flags {
+            Value::Flags { .. } => value::name_or_number(out, &head.flags),
+            _ => out.extend_from_slice(b"[]"),
+        }
+        let header = head.header;
+        out.extend_from_slice(b",\"seq\":");
+        text::decimal(out, header.seq);
+        out.extend_from_slice(b",\"nlmsghdr\":{\"len\":");
+        text::decimal(out, header.len);
+        out.extend_from_slice(b",\"type\":");
+        text::decimal(out, header.ty);
+        out.extend_from_slice(b",\"flags\":");
+        text::decimal(out, header.flags);
+        out.extend_from_slice(b",\"seq\":");
+        text::decimal(out, header.seq);
+        out.extend_from_slice(b",\"pid\":");
+        text::decimal(out, header.portid);
+        out.push(b'}');
+    }
+}
+
+fn string_or_null(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => drop(escape::json(out, text.as_bytes())),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Appends an error by name and number.
+pub(super) fn error(out: &mut Vec<u8>, name: Option<&str>, number: i32) {
+    out.extend_from_slice(b"{\"name\":");
+    string_or_null(out, name);
+    out.extend_from_slice(b",\"number\":");
+    text::decimal(out, number);
+    out.push(b'}');
+}
+
+impl Visitor for Lines<'_> {
+    fn message_begin(&mut self, head: &MessageHead<'_>) {
+        if head.echoed {
+            let in_element = self.place(Slot::Plain, Keys::REQUEST, b",\"request\":");
+            self.out.push(b'{');
+            self.head(head);
+            let close: &[u8] = if in_element { b"}}" } else { b"}" };
+            return self.scratch.frames.push(Frame::object(false, close));
+        }
+        if self.open {
+            self.pop();
+            self.end_line();
+        }
+        self.begin_line(Some(head.part));
+        self.control = matches!(head.header.ty, NLMSG_ERROR | NLMSG_DONE);
+        self.out.push(b',');
+        self.head(head);
+    }
+
+    fn message_end(&mut self) {
+        let line = matches!(self.scratch.frames.last(), Some(Frame::Message { .. }));
+        self.pop();
+        if line {
+            self.end_line();
+        }
+    }
+
+    fn list_begin(&mut self, list: List, _many: bool) {
+        if list == List::Messages {
+            return self.scratch.frames.push(Frame::Clear);
+        }
+        self.ensure_line();
+        let in_array = matches!(top(&mut self.scratch.frames), Some(Frame::Array { .. }));
+        match list {
+            List::Group if in_array => {
+                self.element(Name::None);
+                self.scratch.frames.push(Frame::object(true, b"}"));
+            }
+            List::Group | List::Messages => self.scratch.frames.push(Frame::Clear),
+            List::Attributes => {
+                let in_element = self.place(Slot::Plain, Keys::ATTRS, b",\"attrs\":");
+                self.push_array(in_element);
+            }
+            List::Array | List::Records => {
+                let in_element = self.place(Slot::Plain, Keys::PAYLOAD, b",\"items\":");
+                self.push_array(in_element);
+            }
+        }
+    }
+
+    fn list_end(&mut self, list: List, _many: bool) {
+        if list == List::Messages
+            && matches!(self.scratch.frames.last(), Some(Frame::Message { .. }))
+        {
+            // Bytes after the last message have begun a line of their own.
+            self.pop();
+            self.end_line();
+        }
+        self.pop();
+    }
+
+    fn attr_begin(&mut self, head: &AttrHead<'_>) {
+        self.element(head.name.map_or(Name::Unknown, Name::Is));
+        self.out.extend_from_slice(b",\"type\":");
+        text::decimal(self.out, head.number());
+        if head.raw_type & attr::NESTED != 0 {
+            self.out.extend_from_slice(b",\"nested\":true");
+        }
+        if head.raw_type & attr::NET_BYTEORDER != 0 {
+            self.out.extend_from_slice(b",\"net_byteorder\":true");
+        }
+        self.scratch.frames.push(Frame::object(false, b"}"));
+    }
+
+    fn attr_end(&mut self) {
+        self.pop();
+    }
+
+    fn struct_begin(&mut self, slot: Slot<'_>, head: &StructHead<'_>) {
+        self.ensure_line();
+        let place = top(&mut self.scratch.frames);
+        if self.control && matches!(place, Some(Frame::Message { .. })) {
+            return self.scratch.frames.push(Frame::Clear);
+        }
+        let first = match place {
+            Some(Frame::Message { keys } | Frame::Object { keys, .. }) => !keys.has(Keys::HEADER),
+            _ => false,
+        };
+        let in_element = match (head.fixed_header, first) {
+            (true, true) => self.place(slot, Keys::HEADER, b",\"header\":"),
+            (true, false) => self.place(slot, Keys::USER_HEADER, b",\"user_header\":"),
+            (false, _) => self.place(slot, Keys::PAYLOAD, b",\"struct\":"),
+        };
+        if head.fixed_header {
+            self.out.extend_from_slice(b"{\"name\":");
+        }
+        escape::json(self.out, head.name.as_bytes());
+        self.out.extend_from_slice(b",\"fields\":[");
+        self.scratch.frames.push(Frame::array(match (head.fixed_header, in_element) {
+            (true, true) => b"]}}",
+            (true, false) | (false, true) => b"]}",
+            (false, false) => b"]",
+        }));
+    }
+
+    fn struct_end(&mut self) {
+        self.pop();
+    }
+
+    fn field_begin(&mut self, name: &str) {
+        if matches!(top(&mut self.scratch.frames), Some(Frame::Array { .. })) {
+            self.element(Name::Is(name));
+            if let Some(Frame::Array { waiting, .. }) = top(&mut self.scratch.frames) {
+                *waiting = true;
+            }
+        }
+    }
+
+    fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
+        if self.control
+            && let Some(number) = value.number()
+            && self.takes_error()
+        {
+            let number = i32::try_from(number).unwrap_or(i32::MIN).saturating_neg();
+            let name = match *value {
+                Value::Errno { name, .. } => name,
+                _ => None,
+            };
+            self.out.extend_from_slice(b",\"error\":");
+            return error(self.out, name, number);
+        }
+        let in_element = self.place(slot, Keys::PAYLOAD, b",\"value\":");
+        value::put(self.out, value, self.show_secrets);
+        if in_element {
+            self.out.push(b'}');
+        }
+    }
+
+    fn issue(&mut self, issue: &Issue) {
+        use std::io::Write as _;
+        self.ensure_line();
+        let out = &mut self.scratch.issues;
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"at\":");
+        text::decimal(out, issue.at);
+        out.extend_from_slice(b",\"code\":");
+        escape::json(out, issue.code().as_bytes());
+        // Writing to a Vec cannot fail; the words of an issue need no escapes.
+        let _ = write!(out, ",\"text\":\"{issue}\"}}");
+    }
+}

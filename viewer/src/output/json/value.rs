@@ -1,0 +1,135 @@
+//! Values as JSON.
+
+use crate::decode::{Opaque, Part, TextKind, Value};
+use crate::output::{escape, text};
+use crate::spec::model::Enum;
+
+/// Appends a value, and where it does not say all, `,"raw":…`.
+pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
+    match *value {
+        Value::Present => out.extend_from_slice(b"true"),
+        Value::Uint { v, .. } => text::decimal(out, v),
+        Value::Int { v, .. } => text::decimal(out, v),
+        Value::Enum { v, name, .. } => named(out, v, name),
+        Value::Flags { v, set, more, .. } => {
+            flags(out, v, set, more);
+            raw_number(out, v);
+        }
+        Value::Split { v, high, low, .. } => {
+            split(out, v, high, low);
+            raw_number(out, v);
+        }
+        Value::Interface { index, name } => {
+            match name {
+                Some(name) => drop(escape::json(out, name.as_bytes())),
+                None => text::decimal(out, index),
+            }
+            out.extend_from_slice(b",\"raw\":");
+            text::decimal(out, index);
+        }
+        Value::Ipv4(address) => quoted(out, |out| text::ipv4(out, address)),
+        Value::Ipv6(address) => quoted(out, |out| text::ipv6(out, address)),
+        Value::Mac { bytes, .. } => quoted(out, |out| text::hex_joined(out, bytes, b':')),
+        Value::Uuid(bytes) => quoted(out, |out| text::uuid(out, bytes)),
+        Value::Errno { v, name } => {
+            match name {
+                Some(name) => drop(escape::json(out, name.as_bytes())),
+                None => text::decimal(out, v),
+            }
+            out.extend_from_slice(b",\"raw\":");
+            text::decimal(out, v);
+        }
+        Value::Text { bytes, kind } => string(out, bytes, kind),
+        Value::Bytes { bytes, why: Opaque::Secret } if !show_secrets => {
+            out.extend_from_slice(b"null,\"secret\":");
+            text::decimal(out, bytes.len());
+        }
+        Value::Bytes { bytes, .. } => {
+            out.extend_from_slice(b"null");
+            raw_bytes(out, bytes);
+        }
+    }
+}
+
+/// Appends the name of a number, or the number if it has none.
+pub(super) fn name_or_number(out: &mut Vec<u8>, value: &Value<'_>) {
+    match *value {
+        Value::Enum { name: Some(name), .. }
+        | Value::Split { low: Part { name: Some(name), .. }, .. } => {
+            escape::json(out, name.as_bytes());
+        }
+        Value::Flags { v, set, more, .. } => flags(out, v, set, more),
+        _ => text::decimal(out, value.number().unwrap_or(0)),
+    }
+}
+
+fn named(out: &mut Vec<u8>, v: u64, name: Option<&str>) {
+    match name {
+        Some(name) => drop(escape::json(out, name.as_bytes())),
+        None => text::decimal(out, v),
+    }
+    raw_number(out, v);
+}
+
+/// Appends an array of names; bits without one come last, as one string of hexadecimal digits.
+fn flags(out: &mut Vec<u8>, v: u64, set: &Enum, more: Option<&Enum>) {
+    out.push(b'[');
+    if v != 0 {
+        let mut any = false;
+        let mut each = |name: &str| {
+            if any {
+                out.push(b',');
+            }
+            any = true;
+            escape::json(out, name.as_bytes());
+        };
+        let mut rest = set.flags(v, &mut each);
+        if let Some(more) = more
+            && rest != 0
+        {
+            rest = more.flags(rest, &mut each);
+        }
+        if rest != 0 {
+            if any {
+                out.push(b',');
+            }
+            quoted(out, |out| text::hex(out, rest, 0));
+        }
+    }
+    out.push(b']');
+}
+
+fn split(out: &mut Vec<u8>, v: u64, high: Part<'_>, low: Part<'_>) {
+    match (high.name, low.name) {
+        (_, Some(name)) => drop(escape::json(out, name.as_bytes())),
+        _ => text::decimal(out, v),
+    }
+}
+
+/// Appends a string. What a string of JSON cannot hold, bytes that are no UTF-8 and bytes after
+/// the text's end, follows whole as `raw`.
+fn string(out: &mut Vec<u8>, bytes: &[u8], kind: TextKind) {
+    let shown = Value::text(bytes, kind);
+    let whole = escape::json(out, shown);
+    let hidden = bytes.get(shown.len()..).unwrap_or(&[]);
+    if !whole || hidden.iter().any(|b| *b != 0) {
+        raw_bytes(out, bytes);
+    }
+}
+
+fn raw_number(out: &mut Vec<u8>, v: u64) {
+    out.extend_from_slice(b",\"raw\":");
+    text::decimal(out, v);
+}
+
+fn raw_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(b",\"raw\":");
+    quoted(out, |out| text::hex_bytes(out, bytes));
+}
+
+/// Appends in quotes what needs no escapes.
+pub(super) fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}

@@ -1,0 +1,284 @@
+//! The format for people: one block a message.
+//!
+//! ```text
+//! ip[4242] 3 ROUTE ▶ RTM_NEWLINK  request ack excl create        seq 1  92 B
+//!       ifinfomsg             AF_UNSPEC  others 0
+//!       IFLA_MTU              7
+//!       IFLA_IFNAME           "v0"
+//! ip[4242] 3 ROUTE ◀ EINVAL  "mtu less than device minimum"  to RTM_NEWLINK …
+//!       at IFLA_MTU 7
+//! ```
+//!
+//! Structs stand in one line, without the members that are zero. A request echoed in an error is
+//! not shown again, but for what the error is about. `head` writes the first line, `block` visits
+//! what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
+
+mod block;
+mod head;
+mod life;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use super::paint::{Paint, Role};
+use super::time::Clock;
+use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
+use crate::decode::{self, Direction, Engine};
+use crate::state::process::Process;
+use crate::wire::{u16_at, u32_at};
+use block::{Block, Scratch};
+use nlproto::Call;
+use nlproto::function::Kind;
+
+/// How things look, from the user's [`Style`].
+#[derive(Debug)]
+struct Look {
+    paint: Paint,
+    string_limit: usize,
+    hex: bool,
+    width: Option<usize>,
+    show_secrets: bool,
+    time: TimeStyle,
+}
+
+/// The format for people.
+#[derive(Debug)]
+pub struct Tree {
+    look: Look,
+    clock: Clock,
+    scratch: Scratch,
+}
+
+impl Tree {
+    /// One in this style.
+    #[must_use]
+    pub fn new(style: &Style) -> Self {
+        let look = Look {
+            paint: Paint::new(style.color),
+            string_limit: style.string_limit,
+            hex: style.hex,
+            width: style.width,
+            show_secrets: style.show_secrets,
+            time: style.time,
+        };
+        Self { look, clock: Clock::default(), scratch: Scratch::default() }
+    }
+
+    /// Shows one call; `feed` drives the visitor through the bytes it moved.
+    fn show_call(
+        &mut self,
+        record: &CallRecord<'_>,
+        out: &mut Vec<u8>,
+        feed: impl FnOnce(&mut Block<'_>),
+    ) {
+        let call = record.call;
+        self.begin(record);
+        let direction = record.direction();
+        if let Some(direction) = direction {
+            let (role, arrow) = block::arrow(direction);
+            let who = &mut self.scratch.who;
+            self.look.paint.put(who, role, arrow.as_bytes());
+            who.push(b' ');
+        }
+        if direction.is_none() || record.failed() || call.payload.is_empty() {
+            out.extend_from_slice(&self.scratch.who);
+            if direction.is_none() {
+                life::call(out, &self.look, record);
+            } else {
+                self.nothing_moved(record, out);
+            }
+            return out.push(b'\n');
+        }
+        if call.head.flags & socket_names::MSG_PEEK != 0 {
+            // The receive that takes the bytes out of the queue shows them.
+            out.extend_from_slice(&self.scratch.who);
+            self.peek(call, out);
+            return out.push(b'\n');
+        }
+        self.note(call);
+        let bytes = call.payload;
+        let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
+        feed(&mut block);
+        block.finish();
+        if direction == Some(Direction::Receive)
+            && call.head.msg_flags & socket_names::MSG_TRUNC != 0
+        {
+            out.extend_from_slice(&self.scratch.who);
+            self.look.paint.with(out, Role::Warning, |out| {
+                out.extend_from_slice("⚠ cut: the buffer took ".as_bytes());
+                text::decimal(out, call.head.buf_len);
+                out.extend_from_slice(b" bytes, the rest of the datagram is gone");
+            });
+            out.push(b'\n');
+        }
+    }
+
+    fn show_datagram(
+        &mut self,
+        datagram: &Datagram<'_>,
+        out: &mut Vec<u8>,
+        feed: impl FnOnce(&mut Block<'_>),
+    ) {
+        let who = &mut self.scratch.who;
+        who.clear();
+        self.scratch.note.clear();
+        self.look.paint.with(who, Role::Dim, |who| {
+            who.push(b'#');
+            text::decimal(who, datagram.record);
+        });
+        who.push(b' ');
+        protocol(who, i32::try_from(datagram.protocol).ok());
+        let (role, arrow) = block::arrow(datagram.direction);
+        self.look.paint.put(who, role, arrow.as_bytes());
+        who.push(b' ');
+        let mut block = Block::new(out, &self.look, &mut self.scratch, datagram.bytes, true);
+        feed(&mut block);
+        block.finish();
+    }
+
+    /// Who calls, on what.
+    fn begin(&mut self, record: &CallRecord<'_>) {
+        let head = &record.call.head;
+        let who = &mut self.scratch.who;
+        who.clear();
+        if self.look.time != TimeStyle::None {
+            let sends = record.function.kind() == Kind::Send;
+            let at = if sends { head.enter_ns } else { head.exit_ns };
+            let (clock, time) = (&mut self.clock, self.look.time);
+            let ns = record.process.realtime_ns(at);
+            self.look.paint.with(who, Role::Dim, |who| clock.styled(who, ns, time));
+        }
+        life::program(who, &self.look, &record.process.comm, record.process.pid, head.tid);
+        who.push(b' ');
+        if head.fd >= 0 {
+            text::decimal(who, head.fd);
+            who.push(b' ');
+        }
+        if record.function.kind() != Kind::Internal {
+            protocol(who, (head.protocol >= 0).then_some(head.protocol));
+        }
+    }
+
+    /// What the call knows of a datagram: its sender, its multicast groups.
+    fn note(&mut self, call: &Call<'_>) {
+        let note = &mut self.scratch.note;
+        note.clear();
+        if u16_at(call.name, 0).map(i32::from) != Some(socket_names::AF_NETLINK) {
+            return;
+        }
+        if let Some(portid) = u32_at(call.name, 4).filter(|portid| *portid != 0) {
+            note.extend_from_slice(b"  ");
+            self.look.paint.put(note, Role::Name, b"portid ");
+            text::decimal(note, portid);
+        }
+        if let Some(mask) = u32_at(call.name, 8).filter(|mask| *mask != 0) {
+            note.extend_from_slice(b"  ");
+            groups(note, &self.look, mask);
+        }
+    }
+
+    fn nothing_moved(&self, record: &CallRecord<'_>, out: &mut Vec<u8>) {
+        let head = &record.call.head;
+        if head.flags & socket_names::MSG_PEEK != 0 && !record.failed() {
+            return self.peek(record.call, out);
+        }
+        self.look.paint.put(out, Role::Kind, record.function.name().as_bytes());
+        out.push(b' ');
+        if record.failed() {
+            return life::failure(out, &self.look, record);
+        }
+        out.extend_from_slice(b"= ");
+        text::decimal(out, head.ret);
+    }
+
+    fn peek(&self, call: &Call<'_>, out: &mut Vec<u8>) {
+        self.look.paint.put(out, Role::Kind, b"peek");
+        out.extend_from_slice(b"  ");
+        text::decimal(out, call.head.ret);
+        self.look.paint.put(out, Role::Dim, b" B waiting");
+    }
+
+    fn process_line(&self, process: &Process, out: &mut Vec<u8>, what: &[u8], role: Role) {
+        life::program(out, &self.look, &process.comm, process.pid, process.pid);
+        out.push(b' ');
+        self.look.paint.put(out, role, what);
+    }
+}
+
+/// A protocol's short name and a space; nothing if it is not known.
+fn protocol(out: &mut Vec<u8>, protocol: Option<i32>) {
+    let Some(protocol) = protocol else { return };
+    match socket_names::protocol_name(protocol) {
+        Some(name) => {
+            let short = name.strip_prefix("NETLINK_").unwrap_or(name);
+            out.extend_from_slice(short.as_bytes());
+        }
+        None => {
+            out.extend_from_slice(b"protocol ");
+            text::decimal(out, protocol);
+        }
+    }
+    out.push(b' ');
+}
+
+/// The multicast groups of a mask, by the numbers that NETLINK_ADD_MEMBERSHIP takes.
+fn groups(out: &mut Vec<u8>, look: &Look, mask: u32) {
+    let word: &[u8] = if mask.is_power_of_two() { b"group" } else { b"groups" };
+    look.paint.put(out, Role::Name, word);
+    for bit in (0..32).filter(|bit| mask & (1 << bit) != 0) {
+        out.push(b' ');
+        text::decimal(out, bit + 1);
+    }
+}
+
+impl Output for Tree {
+    fn process(&mut self, process: &Process, out: &mut Vec<u8>) {
+        self.process_line(process, out, b"begins", Role::Kind);
+        if process.forked {
+            self.look.paint.put(out, Role::Dim, b" as a fork of ");
+            text::decimal(out, process.ppid);
+        }
+        out.push(b' ');
+        for argument in &process.argv {
+            out.push(b' ');
+            escape::terminal_bare(out, argument);
+        }
+        out.push(b'\n');
+    }
+
+    fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
+        let direction = record.direction().unwrap_or(Direction::Receive);
+        let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
+        self.show_call(record, out, |block| {
+            decode::datagram(engine, protocol, direction, record.call.payload, block);
+        });
+    }
+
+    fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
+        let Datagram { protocol, direction, bytes, .. } = *datagram;
+        self.show_datagram(datagram, out, |block| {
+            decode::datagram(engine, protocol, direction, bytes, block);
+        });
+    }
+
+    fn lost(&mut self, process: &Process, count: u64, out: &mut Vec<u8>) {
+        self.process_line(process, out, "⚠ ".as_bytes(), Role::Warning);
+        self.look.paint.with(out, Role::Warning, |out| {
+            text::decimal(out, count);
+            out.extend_from_slice(if count == 1 { b" record lost" } else { b" records lost" });
+        });
+        out.push(b'\n');
+    }
+
+    fn bye(&mut self, process: &Process, out: &mut Vec<u8>) {
+        self.process_line(process, out, b"ends", Role::Kind);
+        if process.lost > 0 {
+            self.look.paint.with(out, Role::Warning, |out| {
+                out.extend_from_slice(b", records lost: ");
+                text::decimal(out, process.lost);
+            });
+        }
+        out.push(b'\n');
+    }
+}

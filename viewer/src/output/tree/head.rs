@@ -1,0 +1,232 @@
+//! The line that begins a block: who, which way, what, and how it ended.
+
+use super::Look;
+use super::block::Scratch;
+use super::rows::spaces;
+use crate::decode::{MessageHead, Value};
+use crate::output::paint::{self, Role};
+use crate::output::{socket_names, text};
+
+/// Where sequence number and size stand if the output is no terminal.
+const TAIL_COLUMN: usize = 72;
+/// Where they end at most, however wide the terminal is.
+const MAX_WIDTH: usize = 100;
+/// Length of a `struct nlmsghdr` in bytes.
+const HEADER_LEN: usize = crate::wire::message::HEADER_LEN;
+
+/// What is kept of a message until it ends.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) ty: u16,
+    seq: u32,
+    /// Offset in the datagram.
+    pub(super) at: usize,
+    /// Header and payload as far as they are there, in bytes.
+    pub(super) len: usize,
+    /// What an error or a dump's end reports: 0 or a negative errno.
+    pub(super) error: Option<i32>,
+    /// Offset in the request of what an error is about.
+    pub(super) culprit: Option<usize>,
+    /// Where the echoed request begins in the datagram, and its first row.
+    pub(super) echo: Option<(usize, usize)>,
+    interrupted: bool,
+}
+
+impl Message {
+    pub(super) fn new(head: &MessageHead<'_>) -> Self {
+        Self {
+            ty: head.header.ty,
+            seq: head.header.seq,
+            at: head.at,
+            len: head.payload.len().saturating_add(HEADER_LEN),
+            error: None,
+            culprit: None,
+            echo: None,
+            interrupted: head.header.flags & DUMP_INTR != 0,
+        }
+    }
+
+    /// Whether it is an acknowledgement, an error, or a dump's end.
+    pub(super) const fn is_control(&self) -> bool {
+        matches!(self.ty, NLMSG_ERROR | NLMSG_DONE)
+    }
+}
+
+/// Type of an error or acknowledgement.
+const NLMSG_ERROR: u16 = 2;
+/// Type of a dump's end.
+const NLMSG_DONE: u16 = 3;
+/// Flag of a dump that changed while it was read.
+const DUMP_INTR: u16 = 0x10;
+
+/// The head line of a message that carries data.
+pub(super) fn message(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, head: &MessageHead<'_>) {
+    let start = begin(out, scratch);
+    name(out, look, head);
+    let len = head.payload.len().saturating_add(HEADER_LEN);
+    tail(out, look, scratch, start, Some(head.header.seq), len);
+}
+
+/// The head line of an acknowledgement, an error, or a dump's end.
+pub(super) fn control(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, message: &Message) {
+    let start = begin(out, scratch);
+    let errno = message.error.unwrap_or(0).saturating_neg();
+    let end: &[u8] = if message.ty == NLMSG_DONE { b"done" } else { b"ack" };
+    if message.error.is_none() && message.ty == NLMSG_ERROR {
+        look.paint.put(out, Role::Error, b"NLMSG_ERROR");
+    } else if errno == 0 {
+        look.paint.put(out, Role::Success, end);
+    } else {
+        if message.ty == NLMSG_DONE {
+            out.extend_from_slice(b"done ");
+        }
+        look.paint.with(out, Role::Error, |out| match socket_names::errno_name(errno) {
+            Some(name) => out.extend_from_slice(name.as_bytes()),
+            None => text::decimal(out, errno.saturating_neg()),
+        });
+    }
+    if message.interrupted {
+        out.push(b' ');
+        look.paint.put(out, Role::Warning, b"dump_intr");
+    }
+    if !scratch.words.is_empty() {
+        out.extend_from_slice(b"  ");
+        let role = if errno == 0 { Role::Warning } else { Role::Error };
+        look.paint.with(out, role, |out| {
+            out.push(b'"');
+            out.extend_from_slice(&scratch.words);
+            out.push(b'"');
+        });
+    } else if errno > 0 && socket_names::errno_name(errno).is_some() {
+        look.paint.with(out, Role::Dim, |out| {
+            out.extend_from_slice(b" (");
+            out.extend_from_slice(socket_names::errno_text(errno).as_bytes());
+            out.push(b')');
+        });
+    }
+    if !scratch.answered.is_empty() {
+        look.paint.put(out, Role::Dim, b"  to ");
+        out.extend_from_slice(&scratch.answered);
+    }
+    tail(out, look, scratch, start, Some(message.seq), message.len);
+}
+
+/// The head line of bytes that belong to no message.
+pub(super) fn bare(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, len: usize) {
+    let start = begin(out, scratch);
+    tail(out, look, scratch, start, None, len);
+}
+
+/// What begins the line that names an error's culprit.
+pub(super) fn culprit(out: &mut Vec<u8>, look: &Look) {
+    spaces(out, 6);
+    look.paint.put(out, Role::Error, b"at ");
+}
+
+/// What a message is: its type, or family and operation.
+pub(super) fn kind(out: &mut Vec<u8>, look: &Look, head: &MessageHead<'_>) {
+    if let Some(operation) = head.operation {
+        type_name(out, look, Role::Dim, &head.ty);
+        out.push(b' ');
+        look.paint.put(out, Role::Kind, operation.as_bytes());
+    } else {
+        type_name(out, look, Role::Kind, &head.ty);
+    }
+}
+
+/// What a message is, and its flags.
+pub(super) fn name(out: &mut Vec<u8>, look: &Look, head: &MessageHead<'_>) {
+    kind(out, look, head);
+    if let Value::Flags { v, set, more, .. } = head.flags {
+        let mut separator: &[u8] = b"  ";
+        let mut each = |name: &str| {
+            out.extend_from_slice(separator);
+            separator = b" ";
+            let short = name.strip_prefix("NLM_F_").unwrap_or(name);
+            if short == "DUMP_INTR" {
+                return look.paint.put(out, Role::Warning, b"dump_intr");
+            }
+            out.extend(short.bytes().map(|b| b.to_ascii_lowercase()));
+        };
+        if v != 0 {
+            let mut rest = set.flags(v, &mut each);
+            if let Some(more) = more
+                && rest != 0
+            {
+                rest = more.flags(rest, &mut each);
+            }
+            if rest != 0 {
+                out.extend_from_slice(separator);
+                text::hex(out, rest, 0);
+            }
+        }
+    }
+}
+
+fn type_name(out: &mut Vec<u8>, look: &Look, role: Role, ty: &Value<'_>) {
+    let (name, label) = match *ty {
+        Value::Enum { name, label, .. } => (name, label),
+        Value::Split { low, .. } => (low.name, low.label),
+        _ => (None, None),
+    };
+    if let Some(name) = name {
+        return look.paint.put(out, role, name.as_bytes());
+    }
+    look.paint.with(out, Role::Warning, |out| {
+        out.extend_from_slice(label.unwrap_or("type").as_bytes());
+        out.push(b' ');
+        text::decimal(out, ty.number().unwrap_or(0));
+    });
+}
+
+/// Begins a line and returns where it does.
+fn begin(out: &mut Vec<u8>, scratch: &Scratch) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&scratch.who);
+    start
+}
+
+/// Ends the line with what is looked at least: sequence number and size, to the right.
+fn tail(
+    out: &mut Vec<u8>,
+    look: &Look,
+    scratch: &Scratch,
+    start: usize,
+    seq: Option<u32>,
+    len: usize,
+) {
+    out.extend_from_slice(&scratch.note);
+    let used = paint::columns(out.get(start..).unwrap_or(&[]));
+    let column = look.width.map_or(TAIL_COLUMN, |width| {
+        // Room for "seq 1795456800  1234 B".
+        width.min(MAX_WIDTH).saturating_sub(22)
+    });
+    spaces(out, column.saturating_sub(used).max(2));
+    look.paint.with(out, Role::Dim, |out| {
+        if let Some(seq) = seq {
+            out.extend_from_slice(b"seq ");
+            text::decimal(out, seq);
+            out.extend_from_slice(b"  ");
+        }
+        text::decimal(out, len);
+        out.extend_from_slice(b" B");
+    });
+    out.push(b'\n');
+}
+
+/// The bytes of a message, sixteen a line.
+pub(super) fn hex_dump(out: &mut Vec<u8>, look: &Look, bytes: &[u8]) {
+    for (line, chunk) in bytes.chunks(16).enumerate() {
+        spaces(out, 6);
+        look.paint.with(out, Role::Dim, |out| {
+            text::hex_digits(out, (line as u64).saturating_mul(16), 4);
+            out.extend_from_slice(b"  ");
+            text::hex_joined(out, chunk, b' ');
+            spaces(out, 16_usize.saturating_sub(chunk.len()).saturating_mul(3).saturating_add(2));
+            out.push(b'|');
+            out.extend(chunk.iter().map(|b| text::printable(*b)));
+            out.push(b'|');
+        });
+        out.push(b'\n');
+    }
+}

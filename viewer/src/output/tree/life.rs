@@ -1,0 +1,134 @@
+//! Calls that are one line: those of a socket's life, and those that moved no message.
+
+use super::Look;
+use crate::output::paint::Role;
+use crate::output::{CallRecord, escape, socket_names, text};
+use crate::wire::{u16_at, u32_at};
+use nlproto::Function;
+
+/// Appends what a call said, without what stands before it and without the line's end.
+pub(super) fn call(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
+    let name = record.function.name();
+    look.paint.put(out, Role::Kind, name.as_bytes());
+    arguments(out, look, record);
+    if record.failed() {
+        out.push(b' ');
+        failure(out, look, record);
+    }
+}
+
+/// How a call failed, as strace says it.
+pub(super) fn failure(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
+    let head = &record.call.head;
+    out.extend_from_slice(b"= ");
+    text::decimal(out, head.ret);
+    out.push(b' ');
+    look.paint.with(out, Role::Error, |out| match socket_names::errno_name(head.errno) {
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        None => text::decimal(out, head.errno),
+    });
+    out.extend_from_slice(b" (");
+    out.extend_from_slice(socket_names::errno_text(head.errno).as_bytes());
+    out.push(b')');
+}
+
+fn arguments(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
+    let head = &record.call.head;
+    match record.function {
+        Function::Socket => {
+            let [_, kind, _] = head.args;
+            let ty = kind & socket_names::SOCK_TYPE_MASK;
+            out.extend_from_slice(b"  ");
+            match socket_names::socket_type_name(ty) {
+                Some(name) => look.paint.put(out, Role::Constant, name.as_bytes()),
+                None => text::decimal(out, ty),
+            }
+            let rest = kind & !socket_names::SOCK_TYPE_MASK;
+            named_bits(out, look, socket_names::SOCK_FLAGS, rest);
+        }
+        Function::Bind | Function::Connect | Function::Getsockname => {
+            address(out, look, record.call.name);
+        }
+        Function::Setsockopt | Function::Getsockopt => option(out, look, record),
+        Function::Getifaddrs | Function::IfNameindex | Function::Getaddrinfo => {
+            look.paint.put(out, Role::Warning, b"  netlink inside libc, not captured");
+        }
+        _ => {}
+    }
+}
+
+/// Names of bits, each with a `|` before it.
+fn named_bits(out: &mut Vec<u8>, look: &Look, table: &[(i32, &'static str)], v: i32) {
+    let rest = socket_names::flags(table, v, |name| {
+        look.paint.put(out, Role::Dim, b"|");
+        look.paint.put(out, Role::Constant, name.as_bytes());
+    });
+    if rest != 0 {
+        look.paint.put(out, Role::Dim, b"|");
+        text::hex(out, u64::from(rest.cast_unsigned()), 0);
+    }
+}
+
+/// A `struct sockaddr_nl`.
+fn address(out: &mut Vec<u8>, look: &Look, name: &[u8]) {
+    let family = u16_at(name, 0).map(i32::from);
+    let (Some(socket_names::AF_NETLINK), Some(portid), Some(groups)) =
+        (family, u32_at(name, 4), u32_at(name, 8))
+    else {
+        if !name.is_empty() {
+            out.extend_from_slice(b"  ");
+            text::hex_joined(out, name, b' ');
+        }
+        return;
+    };
+    look.paint.put(out, Role::Name, b"  portid ");
+    text::decimal(out, portid);
+    if groups != 0 {
+        out.extend_from_slice(b"  ");
+        super::groups(out, look, groups);
+    }
+}
+
+fn option(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
+    let [level, name, _] = record.call.head.args;
+    out.extend_from_slice(b"  ");
+    if let Some(name) = socket_names::option_name(level, name) {
+        look.paint.put(out, Role::Constant, name.as_bytes());
+    } else {
+        match socket_names::level_name(level) {
+            Some(level) => look.paint.put(out, Role::Constant, level.as_bytes()),
+            None => text::decimal(out, level),
+        }
+        look.paint.put(out, Role::Dim, b" option ");
+        text::decimal(out, name);
+    }
+    let value = record.call.payload;
+    if value.is_empty() {
+        return;
+    }
+    out.push(b' ');
+    match value.first_chunk::<4>() {
+        Some(number) if value.len() == 4 => text::decimal(out, i32::from_ne_bytes(*number)),
+        _ => {
+            let shown = value.get(..look.string_limit).unwrap_or(value);
+            text::hex_joined(out, shown, b' ');
+            if shown.len() < value.len() {
+                out.extend_from_slice("…".as_bytes());
+            }
+        }
+    }
+}
+
+/// `comm[pid]`, with the thread where it is not the first one.
+pub(super) fn program(out: &mut Vec<u8>, look: &Look, comm: &str, pid: u32, tid: u32) {
+    look.paint.with(out, Role::Program, |out| escape::terminal_bare(out, comm));
+    look.paint.with(out, Role::Dim, |out| {
+        out.push(b'[');
+        text::decimal(out, pid);
+        if tid != pid && tid != 0 {
+            out.push(b'/');
+            text::decimal(out, tid);
+        }
+        out.push(b']');
+    });
+}
