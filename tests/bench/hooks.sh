@@ -10,6 +10,7 @@ else
     shim=${CARGO_TARGET_DIR:-$root/target}/release/libnlhook.so
 fi
 work=$(mktemp -d)
+viewer=
 trap 'kill $viewer 2>/dev/null || :; rm -rf "$work"' EXIT
 cc -O2 -o "$work/hooks" "$root/tests/bench/hooks.c"
 "$work/hooks" viewer "$work/viewer.sock" &

@@ -79,8 +79,10 @@ fn sockets_are_described_again_when_they_change() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");
     run(&mut to_file(tracee("calls"), &file));
-    let sockets = Frames::of_file(&file).sockets();
+    let frames = Frames::of_file(&file);
+    let sockets = frames.sockets();
     let first = sockets[0];
+    assert_eq!(first.netns_cookie, frames.hellos()[0].1.netns_cookie);
     assert_eq!((first.kind, first.protocol, first.portid, first.groups), (3, 0, 0, 0));
     assert!(first.inode != 0 && first.netns_cookie != 0);
     // After bind, by the inode the same socket.
