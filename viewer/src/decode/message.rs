@@ -332,7 +332,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Rest::Text => self.text(Slot::Plain, TextKind::Raw, rest),
             Rest::Raw => self.bytes(Slot::Plain, rest, Opaque::Unknown),
             Rest::Attrs => {
-                let set = body.set.and_then(|id| tables.set(id));
+                let set = body.strace_set.filter(|_| V::STRACE).or(body.set);
+                let set = set.and_then(|id| tables.set(id));
                 if set.is_some() || header.is_some() {
                     self.attributes(set, set.is_some(), rest, at, scope);
                 } else {

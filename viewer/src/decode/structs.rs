@@ -138,10 +138,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         let many = bytes.len() > size;
         self.visitor.list_begin(List::Array, many);
-        let labels = names.and_then(|n| {
-            let id = n.strace.filter(|_| V::STRACE).unwrap_or(n.names);
-            Some((self.tables.enumeration(id)?, n.offset))
-        });
+        let labels = names.and_then(|n| Some((self.tables.enumeration(n.names)?, n.offset)));
         for (i, field) in bytes.chunks_exact(size.max(1)).enumerate() {
             let slot = match labels {
                 None => Slot::Plain,

@@ -64,15 +64,7 @@ impl Compiler<'_> {
         ty: &str,
     ) -> Result<Option<Box<Scalar>>, Error> {
         let written = match &item.strace {
-            None => match (&item.strace_enum, &item.index_enum) {
-                (Some(names), None) => Item {
-                    r#enum: Some(names.clone()),
-                    strace: None,
-                    strace_enum: None,
-                    ..item.clone()
-                },
-                _ => return Ok(None),
-            },
+            None => return Ok(None),
             Some(StraceForm::Word(word)) if word == "plain" => Item {
                 byte_order: item.byte_order.clone(),
                 width: item.width.clone(),

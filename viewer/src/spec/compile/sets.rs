@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::scalars::scalar_size;
 use super::{Compiler, Place, index_of, label};
 use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, SetId, TextKind};
-use crate::spec::schema::{AttributeSet, File, Item, OneOrMany, Scalar as Word, StraceForm};
+use crate::spec::schema::{AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
 
 impl Compiler<'_> {
@@ -129,7 +129,10 @@ impl Compiler<'_> {
         match &item.strace {
             None => Ok(kind),
             Some(StraceForm::Form(form)) => {
-                let strace = self.shape(file, place, form)?;
+                // A form without a type says only what differs.
+                let base = Item { strace: None, ..item.clone() };
+                let form = if form.r#type.is_some() { (**form).clone() } else { form.over(&base) };
+                let strace = self.shape(file, place, &form)?;
                 Ok(Kind::Differs(Box::new((kind, strace))))
             }
             Some(StraceForm::Word(word)) => {
@@ -215,7 +218,7 @@ impl Compiler<'_> {
                 (Some("ipv4"), 4) => Element::Kind(Box::new(Kind::Ipv4)),
                 _ => {
                     // What strace makes of the array is not what it makes of an element.
-                    let element = Item { strace: None, strace_enum: None, ..item.clone() };
+                    let element = Item { strace: None, ..item.clone() };
                     Element::Scalar(self.scalar(file, place, &element, sub)?)
                 }
             };
@@ -242,12 +245,8 @@ impl Compiler<'_> {
         item: &Item,
     ) -> Result<Option<Index>, Error> {
         let Some(names) = &item.index_enum else { return Ok(None) };
-        let strace = match &item.strace_enum {
-            Some(reference) => Some(self.enum_ref(file, place, reference)?),
-            None => None,
-        };
         let names = self.enum_ref(file, place, names)?;
-        Ok(Some(Index { names, strace, offset: item.index_offset.unwrap_or(0) }))
+        Ok(Some(Index { names, offset: item.index_offset.unwrap_or(0) }))
     }
 
     fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
@@ -308,7 +307,7 @@ impl Item {
             name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
-            index_enum index_offset width max_len min_len secret strace strace_enum checks len count
+            index_enum index_offset width max_len min_len secret strace checks len count
             nonzero
             range default
         )

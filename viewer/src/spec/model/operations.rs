@@ -45,6 +45,8 @@ pub struct Body {
     pub header: Option<StructId>,
     /// The attributes after it.
     pub set: Option<SetId>,
+    /// What strace takes them for, where that differs.
+    pub strace_set: Option<SetId>,
     /// What is there instead of attributes.
     pub rest: Rest,
 }

@@ -108,8 +108,6 @@ pub enum Element {
 pub struct Index {
     /// The names.
     pub names: EnumId,
-    /// The names that strace has for them, where they differ.
-    pub strace: Option<EnumId>,
     /// Element `i` is number `i + offset`.
     pub offset: i64,
 }
