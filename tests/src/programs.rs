@@ -61,7 +61,7 @@ pub const QUERIES: &[Program] = &[
     program("bridge", &["mdb"]),
     program("tc", &["qdisc", "show", "dev", "v0"]),
     program("tc", &["filter", "show", "dev", "v0"]),
-    program("ss", &["-tuanx"]),
+    program("ss", &["-tuan"]),
     program("ethtool", &["-k", "v0"]),
     program("ethtool", &["v0"]),
     program("genl", &["ctrl", "list"]),
@@ -69,6 +69,18 @@ pub const QUERIES: &[Program] = &[
     program("conntrack", &["-L"]),
     program("ipset", &["list"]),
     program("python3", &["-c", "import socket; print(socket.if_nameindex())"]),
+];
+
+/// What only asks, but is answered differently each time: counters and timers.
+pub const VARYING: &[Program] = &[
+    program("ip", &["-s", "link", "show", "v0"]),
+    program("ip", &["-d", "link", "show", "br0"]),
+    program("ip", &["ntable"]),
+    program("ip", &["stats", "show", "dev", "v0"]),
+    program("bridge", &["-d", "link"]),
+    program("ss", &["-xa"]),
+    program("ss", &["-a", "-f", "netlink"]),
+    program("tc", &["-s", "qdisc"]),
 ];
 
 /// What changes something, or is refused to.

@@ -23,6 +23,15 @@ pub fn compare(strace: &str, ours: &str) -> Likeness {
     }
 }
 
+/// The place where two texts part, with a little of what is around it.
+#[must_use]
+pub fn parting(strace: &str, ours: &str) -> String {
+    let same = strace.chars().zip(ours.chars()).take_while(|(a, b)| a == b).count();
+    let begin = same.saturating_sub(60);
+    let part = |text: &str| text.chars().skip(begin).take(200).collect::<String>();
+    format!(" strace …{}\n ours   …{}", part(strace), part(ours))
+}
+
 /// The calls that move messages on netlink sockets, from the text that strace wrote about one
 /// process without interruptions (`-ff`).
 #[must_use]

@@ -14,6 +14,7 @@ use nlproto::{Name, NameKind};
 use self::serve::{Left, serve};
 use self::session::Session;
 use self::sink::Sink;
+use crate::decode::Direction;
 use crate::error::{Error, exit, say};
 use crate::output::Style;
 pub use crate::output::{FORMATS, Format, TimeStyle};
@@ -253,11 +254,13 @@ fn end_reading(reading: Reading, mut stop: UnixStream) {
 fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::Error> {
     let mut stream = Stream::new();
     let mut records = 0_u64;
-    let mut take = |session: &mut Session, piece: Piece<'_>| {
-        if matches!(piece, Piece::Frame(..)) {
+    let mut skipped = 0_usize;
+    let mut take = |session: &mut Session, piece: Piece<'_>| match piece {
+        Piece::Frame(head, whole, body) => {
             records = records.saturating_add(1);
+            session.frame(&head, whole, body);
         }
-        session.piece(piece);
+        Piece::Skipped(len) => skipped = skipped.saturating_add(len),
     };
     let mut room = vec![0; READ_LEN];
     let failure = loop {
@@ -279,6 +282,7 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
     let left = stream.finish(&mut |piece| take(session, piece));
     match failure {
         Some(failure) => Err(failure),
+        None if skipped > 0 => Err(source::Error::Damaged { file: input.name, skipped, left }),
         None if left > 0 => Err(source::Error::CutShort { file: input.name, records, left }),
         None => Ok(()),
     }
@@ -299,7 +303,8 @@ fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
         let name = |kind: NameKind, id, name| Name { kind: kind as u32, id, netns: 0, name };
         match item {
             None => return Ok(()),
-            Some(Item::Datagram { protocol, direction, bytes }) => {
+            Some(Item::Datagram { protocol, is_sent, bytes }) => {
+                let direction = if is_sent { Direction::Send } else { Direction::Receive };
                 session.datagram(protocol, direction, bytes);
             }
             Some(Item::Interface(index, text)) => {

@@ -17,6 +17,8 @@ struct Speaker {
     stream: Stream,
     /// The processes that spoke by it: after a fork there are several.
     processes: Vec<u64>,
+    /// Bytes that belong to no record.
+    skipped: usize,
 }
 
 /// Decodes until the reader ends, or nobody wants what is decoded and `until_in_vain` says to end
@@ -40,8 +42,7 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
         }
         match event {
             Event::Opened(connection) => {
-                let speaker = Speaker { stream: Stream::new(), processes: Vec::new(), connection };
-                speakers.insert(speaker.connection.id, speaker);
+                speakers.insert(connection.id, Speaker::new(connection));
             }
             Event::Bytes(id, chunk) => {
                 if let Some(speaker) = speakers.get_mut(&id)
@@ -68,30 +69,39 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
 }
 
 impl Speaker {
+    fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, stream: Stream::new(), processes: Vec::new(), skipped: 0 }
+    }
+
     /// Takes bytes; false if there is no use in more of them.
     fn hear(&mut self, bytes: &[u8], session: &mut Session) -> bool {
-        let processes = &mut self.processes;
-        let heard = self.stream.feed(bytes, &mut |piece| {
-            if let Piece::Frame(head, ..) = piece
-                && processes.last() != Some(&head.process)
-            {
-                note(processes, head.process);
+        let Self { connection, stream, processes, skipped } = self;
+        let heard = stream.feed(bytes, &mut |piece| match piece {
+            Piece::Frame(head, whole, body) => {
+                if processes.last() != Some(&head.process) {
+                    note(processes, head.process);
+                }
+                session.frame(&head, whole, body);
             }
-            session.piece(piece);
+            Piece::Skipped(len) => *skipped = skipped.saturating_add(len),
         });
         let Err(error) = heard else { return true };
-        self.connection.refuse();
-        let pid = self.connection.peer.pid;
+        connection.refuse();
+        let pid = connection.peer.pid;
         say(format_args!("process {pid} is not listened to any more: it sends {error}"));
         false
     }
 
     /// The connection is closed: takes what is left of it.
-    fn end(self, others: &HashMap<u64, Self>, session: &mut Session) {
-        let torn = self.stream.finish(&mut |piece| session.piece(piece));
-        if torn > 0 {
+    fn end(mut self, others: &HashMap<u64, Self>, session: &mut Session) {
+        let torn = self.stream.finish(&mut |piece| match piece {
+            Piece::Frame(head, whole, body) => session.frame(&head, whole, body),
+            Piece::Skipped(len) => self.skipped = self.skipped.saturating_add(len),
+        });
+        let skipped = self.skipped.saturating_add(torn);
+        if skipped > 0 {
             let pid = self.connection.peer.pid;
-            say(format_args!("process {pid} ended within a record: {torn} bytes are left over"));
+            say(format_args!("process {pid} sent {skipped} bytes that belong to no record"));
         }
         for key in self.processes {
             // It may have connected anew before we saw the old connection close.

@@ -10,7 +10,6 @@ use crate::decode::{Direction, Engine};
 use crate::error::{Error, say};
 use crate::output::{CallRecord, Datagram, Output};
 use crate::source::capture;
-use crate::source::stream::Piece;
 use crate::spec::Registry;
 use crate::state::names::NameTable;
 use crate::state::process::Process;
@@ -72,21 +71,8 @@ impl Session {
         Rc::clone(&self.show.registry)
     }
 
-    /// Takes what a stream consists of.
-    pub(super) fn piece(&mut self, piece: Piece<'_>) {
-        match piece {
-            Piece::Frame(head, whole, body) => self.frame(&head, whole, body),
-            Piece::Skipped(len) => {
-                say(format_args!("{len} bytes that belong to no record are passed over"));
-            }
-        }
-    }
-
-    fn frame(&mut self, head: &FrameHead, whole: &[u8], body: &[u8]) {
-        if let Some(writer) = &mut self.capture {
-            let written = writer.frame(whole);
-            self.check_capture(written);
-        }
+    /// Takes a frame: its head, all of its bytes, and the body among them.
+    pub(super) fn frame(&mut self, head: &FrameHead, whole: &[u8], body: &[u8]) {
         match codec::decode(body) {
             Ok(record) => self.reassembly.accept(head, &record, &mut self.show),
             Err(e) => {
@@ -96,17 +82,25 @@ impl Session {
                 self.unreadable = self.unreadable.saturating_add(1);
             }
         }
-        if self.show.text.len() >= BATCH_LEN {
-            self.write_text();
+        if let Some(writer) = &mut self.capture {
+            // Names that the kernel was asked for come before the frame that needed them, so that a
+            // replay has them in time.
+            let mut written = Ok(());
+            self.show.names.take_asked(|name| {
+                if written.is_ok() {
+                    written = writer.name(name);
+                }
+            });
+            let written = written.and_then(|()| writer.frame(whole));
+            self.check_capture(written);
         }
+        self.write_full_batch();
     }
 
     /// Shows a datagram that no call surrounds.
     pub(super) fn datagram(&mut self, protocol: u32, direction: Direction, bytes: &[u8]) {
         self.show.datagram(protocol, direction, bytes);
-        if self.show.text.len() >= BATCH_LEN {
-            self.write_text();
-        }
+        self.write_full_batch();
     }
 
     /// Takes a name from outside the stream.
@@ -158,6 +152,12 @@ impl Session {
             }
         }
         self.failure.map_or(Ok(()), Err)
+    }
+
+    fn write_full_batch(&mut self) {
+        if self.show.text.len() >= BATCH_LEN {
+            self.write_text();
+        }
     }
 
     fn write_text(&mut self) {

@@ -20,7 +20,7 @@ pub(super) struct Decoder<'a, V> {
 /// What is open around a payload, innermost first.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a, 's> {
-    pub(super) parent: Option<&'s Scope<'a, 's>>,
+    pub(super) parent: Option<&'s Self>,
     pub(super) open: Open<'a>,
     pub(super) depth: usize,
 }
@@ -38,12 +38,12 @@ impl<'a, 's> Scope<'a, 's> {
         Self { parent: None, open: Open::Message, depth }
     }
 
-    pub(super) fn set(set: Option<&'a AttrSet>, parent: &'s Scope<'a, 's>) -> Self {
+    pub(super) fn set(set: Option<&'a AttrSet>, parent: &'s Self) -> Self {
         let depth = parent.depth.saturating_add(1);
         Self { parent: Some(parent), open: Open::Set(set, [None; 3]), depth }
     }
 
-    pub(super) fn structure(st: &'a Struct, bytes: &'a [u8], parent: &'s Scope<'a, 's>) -> Self {
+    pub(super) fn structure(st: &'a Struct, bytes: &'a [u8], parent: &'s Self) -> Self {
         let depth = parent.depth.saturating_add(1);
         Self { parent: Some(parent), open: Open::Struct(st, bytes), depth }
     }
@@ -110,7 +110,10 @@ pub(super) fn member(st: &Struct, bytes: &[u8], name: &str) -> Option<i64> {
     let MemberKind::Scalar(scalar) = &member.kind else { return None };
     let at = member.offset?;
     let field = bytes.get(at..at.checked_add(usize::from(scalar.size))?)?;
-    Some(wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big")).cast_signed())
+    Some(
+        wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big"))
+            .cast_signed(),
+    )
 }
 
 impl<V: Visitor> Decoder<'_, V> {

@@ -60,9 +60,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Value::Interface { index, name: self.engine.names.interface(low) }
             }
             Meaning::Errno => self.errno(sign_extend(v, len)),
-            Meaning::Ipv4 => {
-                Value::Ipv4(u32::try_from(v & 0xffff_ffff).unwrap_or(0).to_be_bytes())
-            }
+            Meaning::Ipv4 => Value::Ipv4(u32::try_from(v & 0xffff_ffff).unwrap_or(0).to_be_bytes()),
             Meaning::Number if scalar.signed => {
                 Value::Int { v: sign_extend(v, len), size, order, hint: scalar.hint }
             }

@@ -30,7 +30,7 @@ impl Writer {
     /// Begins a capture, readable by its owner only: it holds whatever the programs sent.
     ///
     /// # Errors
-    /// The file cannot be made or written.
+    /// The file cannot be made.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let file = OpenOptions::new()
             .write(true)
@@ -39,10 +39,7 @@ impl Writer {
             .mode(0o600)
             .open(path)
             .map_err(Error::file("write the capture", path))?;
-        let waiting = codec::preamble().to_vec();
-        let mut writer = Self { path: path.into(), file, waiting, names: 0 };
-        writer.flush()?;
-        Ok(writer)
+        Ok(Self { path: path.into(), file, waiting: codec::preamble().to_vec(), names: 0 })
     }
 
     /// Adds a whole frame.
@@ -114,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told() {
-        let error = Writer::create(Path::new("/dev/full")).unwrap_err().to_string();
+        let mut writer = Writer::create(Path::new("/dev/full")).unwrap();
+        let error = writer.flush().unwrap_err().to_string();
         assert_eq!(error, "cannot write the capture /dev/full: No space left on device");
     }
 }

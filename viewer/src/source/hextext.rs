@@ -16,8 +16,6 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
-use crate::decode::Direction;
-
 /// Most bytes a line may have; a datagram can go on in the next one.
 const MAX_LINE_LEN: usize = 16 << 20;
 /// Most bytes a datagram may have.
@@ -30,8 +28,8 @@ pub enum Item<'a> {
     Datagram {
         /// The netlink protocol.
         protocol: u32,
-        /// Which way it went.
-        direction: Direction,
+        /// Whether it went to the kernel.
+        is_sent: bool,
         /// Its bytes.
         bytes: &'a [u8],
     },
@@ -167,9 +165,9 @@ impl<R: Read, P: Fn(&str) -> Option<u32>> HexText<R, P> {
             self.last = (name.to_vec(), protocol);
         }
         let (at, sign) = word(&self.line, at.saturating_add(name.len()));
-        let direction = match sign.first() {
-            Some(b'>') => Direction::Send,
-            Some(b'<') => Direction::Receive,
+        let is_sent = match sign.first() {
+            Some(b'>') => true,
+            Some(b'<') => false,
             _ => return Err(self.mistake(at, What::Direction)),
         };
         self.bytes.clear();
@@ -184,7 +182,7 @@ impl<R: Read, P: Fn(&str) -> Option<u32>> HexText<R, P> {
             }
             self.take_hex(0)?;
         }
-        Ok(Item::Datagram { protocol, direction, bytes: &self.bytes })
+        Ok(Item::Datagram { protocol, is_sent, bytes: &self.bytes })
     }
 
     /// A protocol by number or name.
@@ -330,8 +328,8 @@ mod tests {
         let mut items = Vec::new();
         loop {
             match text.next_item() {
-                Ok(Some(Item::Datagram { protocol, direction, bytes })) => {
-                    let sign = if direction == Direction::Send { '>' } else { '<' };
+                Ok(Some(Item::Datagram { protocol, is_sent, bytes })) => {
+                    let sign = if is_sent { '>' } else { '<' };
                     items.push(format!("{protocol}{sign}{bytes:?}"));
                 }
                 Ok(Some(item)) => items.push(format!("{item:?}")),

@@ -4,7 +4,7 @@
 //! pass, so that the program decides; what is sent to us alone we hand on.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -169,7 +169,7 @@ impl Ended {
     }
 }
 
-fn supervise(mut child: Child, stop: UnixStream) -> io::Result<Running> {
+fn supervise(mut child: Child, mut stop: UnixStream) -> io::Result<Running> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::other("the program has no process id"))?;
     let ended = Arc::new(Ended::default());
@@ -202,7 +202,8 @@ fn supervise(mut child: Child, stop: UnixStream) -> io::Result<Running> {
         ended.set();
         let status = child.wait();
         finished.store(true, Ordering::Relaxed);
-        drop(stop);
+        // It fails if the reader has ended already.
+        let _has_ended = stop.write_all(&[0]);
         status
     })?;
     Ok(Running { waiter })

@@ -139,6 +139,18 @@ pub enum Error {
         /// Bytes behind them.
         left: usize,
     },
+    /// A capture with bytes in it that belong to no frame.
+    #[error(
+        "{file}: damaged: {skipped} bytes belong to no record and were passed over, and {left} are left over at the end"
+    )]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Bytes passed over.
+        skipped: usize,
+        /// Bytes at the end.
+        left: usize,
+    },
     /// Hex text with a mistake.
     #[error("{file}:{error}")]
     Text {

@@ -395,7 +395,7 @@ pub struct Scalar {
     /// Takes the front of a payload of any length.
     pub any_len: bool,
     /// What strace shows instead, where it knows less or something else.
-    pub strace: Option<Box<Scalar>>,
+    pub strace: Option<Box<Self>>,
 }
 
 /// Names of a number's values.

@@ -461,6 +461,7 @@ mod tests {
             uid: 0,
             forked: 0,
             netns: 0,
+            netns_cookie: 0,
             monotonic_ns: 0,
             realtime_ns: 0,
             shim: b"",

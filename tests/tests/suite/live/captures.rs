@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nltests::programs::{CHANGES, Program, QUERIES, network};
+use nltests::programs::{CHANGES, Program, QUERIES, VARYING, network};
 use nltests::run::{replay, run};
 use nltests::scratch::Scratch;
 use nltests::{golden, installed};
@@ -16,7 +16,8 @@ fn replayed_captures_print_what_the_live_run_printed() {
     let scratch = Scratch::new();
     let (capture, live) = (scratch.path("x.nlcap"), scratch.path("live"));
     let mut wrong = Vec::new();
-    for program in QUERIES.iter().chain(CHANGES).filter(|p| installed(&[p.program])) {
+    for program in QUERIES.iter().chain(VARYING).chain(CHANGES).filter(|p| installed(&[p.program]))
+    {
         for format in formats() {
             drop(fs::remove_file(&capture));
             let options =

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use nltests::artefacts::{artefacts, target_folder};
 use nltests::namespace::Namespace;
-use nltests::programs::{CHANGES, Program, QUERIES, network};
+use nltests::programs::{CHANGES, Program, QUERIES, VARYING, network};
 use nltests::run::run;
 use nltests::scratch::Scratch;
-use nltests::strace_text::{Likeness, as_system_call, compare, netlink_calls};
+use nltests::strace_text::{Likeness, as_system_call, compare, netlink_calls, parting};
 use nltests::{cannot_run, installed};
 
 /// The version whose text the format has.
@@ -75,16 +75,15 @@ fn without_process(line: &str) -> &str {
 fn the_text_is_that_of_strace() {
     let (Some(strace), Some(network)) = (strace(), network()) else { return };
     let (mut exact, mut more, mut wrong) = (0, 0, Vec::new());
-    let programs = QUERIES.iter().chain(CHANGES).filter(|p| installed(&[p.program]));
+    let programs = QUERIES.iter().chain(VARYING).chain(CHANGES).filter(|p| installed(&[p.program]));
     for program in programs {
         let (theirs, ours) = both(&network, &strace, program);
         if theirs.len() != ours.len() {
             wrong.push(format!(
-                "{program:?}: {} calls by strace, {} by us\nstrace:\n{}\nours:\n{}",
+                "{program:?}: {} calls by strace, {} by us\n{}",
                 theirs.len(),
                 ours.len(),
-                theirs.join("\n"),
-                ours.join("\n"),
+                parting(&theirs.join("\n"), &ours.join("\n")),
             ));
             continue;
         }
@@ -93,7 +92,7 @@ fn the_text_is_that_of_strace() {
                 Likeness::Exact => exact += 1,
                 Likeness::More => more += 1,
                 Likeness::Different => {
-                    wrong.push(format!("{program:?}\n strace {theirs}\n ours   {ours}"));
+                    wrong.push(format!("{program:?}\n{}", parting(theirs, ours)));
                 }
             }
         }

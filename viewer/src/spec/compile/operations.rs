@@ -23,9 +23,8 @@ impl Compiler<'_> {
         self.tables.unframed |= file.framing.as_deref() == Some("none");
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
-        let high = match high.map(u8::try_from).transpose() {
-            Ok(high) => high,
-            Err(_) => return Err(Self::wrong(file, &Place("match".into()), "type-high > 255")),
+        let Ok(high) = high.map(u8::try_from).transpose() else {
+            return Err(Self::wrong(file, &Place("match".into()), "type-high is no byte"));
         };
         if let Some(reference) = &file.type_split {
             self.tables.type_split = Some(self.enum_ref(file, &place, reference)?);
@@ -99,8 +98,7 @@ impl Compiler<'_> {
         let said = written.r#do.is_some() || written.dump.is_some();
         if let Some(number) = numbers.request {
             let number = full(number)?;
-            let body =
-                self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
+            let body = self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
             let same = numbers.reply == numbers.request || !said;
             let reply = match side(|e| e.reply.as_ref()) {
                 Some(reply) if same => {
@@ -289,8 +287,7 @@ fn count(operations: &schema::Operations) -> Vec<Numbers> {
             request = op.value.or(asked.filter(|n| *n != 0)).unwrap_or(request);
             reply = answered.filter(|n| *n != 0).unwrap_or(reply);
             let has_reply = exchange.is_some_and(|e| e.reply.is_some());
-            let numbers =
-                Numbers { request: Some(request), reply: has_reply.then_some(reply) };
+            let numbers = Numbers { request: Some(request), reply: has_reply.then_some(reply) };
             request = request.saturating_add(1);
             reply = reply.saturating_add(u32::from(has_reply));
             numbers
