@@ -21,7 +21,7 @@ mod rows;
 mod tests;
 mod value;
 
-use super::paint::{Paint, Role};
+use super::paint::{self, Paint, Role};
 use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine};
@@ -96,6 +96,7 @@ impl Tree {
             self.peek(call, out);
             return out.push(b'\n');
         }
+        self.scratch.who_columns = paint::columns(&self.scratch.who);
         self.note(call);
         let bytes = call.payload;
         let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
@@ -132,6 +133,7 @@ impl Tree {
         let (role, arrow) = block::arrow(datagram.direction);
         self.look.paint.put(who, role, arrow.as_bytes());
         who.push(b' ');
+        self.scratch.who_columns = paint::columns(&self.scratch.who);
         let mut block = Block::new(out, &self.look, &mut self.scratch, datagram.bytes, true);
         feed(&mut block);
         block.finish();

@@ -66,6 +66,8 @@ enum Frame {
 pub(super) struct Scratch {
     /// What begins every block of a call: time, process, descriptor, protocol, arrow.
     pub(super) who: Vec<u8>,
+    /// The columns that it takes.
+    pub(super) who_columns: usize,
     /// What the call knows beside the message: group, peer.
     pub(super) note: Vec<u8>,
     /// The name of the request that an error answers.

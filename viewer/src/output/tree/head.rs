@@ -196,7 +196,9 @@ fn tail(
     len: usize,
 ) {
     out.extend_from_slice(&scratch.note);
-    let used = paint::columns(out.get(start..).unwrap_or(&[]));
+    let after_who = start.saturating_add(scratch.who.len());
+    let used = paint::columns(out.get(after_who..).unwrap_or(&[]));
+    let used = used.saturating_add(scratch.who_columns);
     let column = look.width.map_or(TAIL_COLUMN, |width| {
         // Room for "seq 1795456800  1234 B".
         width.min(MAX_WIDTH).saturating_sub(22)
