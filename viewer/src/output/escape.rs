@@ -128,13 +128,16 @@ fn plain(bytes: &[u8]) -> bool {
     const fn equal(word: u64, byte: u8) -> u64 {
         below(word ^ ONES.wrapping_mul(byte as u64), 1)
     }
-    let (words, rest) = bytes.as_chunks::<8>();
-    let odd = words.iter().fold(0, |odd, word| {
+    let odd = |word: &[u8; 8]| {
         let word = u64::from_ne_bytes(*word);
-        let found = below(word, b' ') | equal(word, b'"') | equal(word, b'\\') | equal(word, 0x7f);
-        odd | word | found
-    });
-    odd & HIGH == 0 && rest.iter().all(|b| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\'))
+        word | below(word, b' ') | equal(word, b'"') | equal(word, b'\\') | equal(word, 0x7f)
+    };
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().all(|b| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\'));
+    };
+    // The last word overlaps the one before rather than leave single bytes.
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().fold(odd(last), |found, word| found | odd(word)) & HIGH == 0
 }
 
 fn json_char(out: &mut Vec<u8>, c: char) {

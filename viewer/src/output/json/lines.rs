@@ -46,6 +46,42 @@ impl Keys {
     }
 }
 
+/// A key that a value goes under.
+#[derive(Debug, Clone, Copy)]
+enum Key {
+    Header,
+    UserHeader,
+    Value,
+    Struct,
+    Items,
+    Attrs,
+    Request,
+}
+
+impl Key {
+    const fn bits(self) -> Keys {
+        match self {
+            Self::Header => Keys::HEADER,
+            Self::UserHeader => Keys::USER_HEADER,
+            Self::Value | Self::Struct | Self::Items => Keys::PAYLOAD,
+            Self::Attrs => Keys::ATTRS,
+            Self::Request => Keys::REQUEST,
+        }
+    }
+
+    fn put(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Header => out.extend_from_slice(b"\"header\":"),
+            Self::UserHeader => out.extend_from_slice(b"\"user_header\":"),
+            Self::Value => out.extend_from_slice(b"\"value\":"),
+            Self::Struct => out.extend_from_slice(b"\"struct\":"),
+            Self::Items => out.extend_from_slice(b"\"items\":"),
+            Self::Attrs => out.extend_from_slice(b"\"attrs\":"),
+            Self::Request => out.extend_from_slice(b"\"request\":"),
+        }
+    }
+}
+
 /// Something open, and what closes it.
 #[derive(Debug, Clone, Copy)]
 enum Frame {
@@ -180,56 +216,59 @@ impl<'l> Lines<'l> {
     /// rest, with its name if it has one.
     fn element(&mut self, name: Name<'_>) {
         self.ensure_line();
-        let begin: &[u8] = match top(&mut self.scratch.frames) {
-            Some(Frame::Message { keys }) => match keys.add(Keys::REST) {
-                true => b",\"rest\":[{\"name\":\"",
-                false => b",{\"name\":\"",
-            },
-            Some(Frame::Object { keys, bare, .. }) => {
-                match (keys.add(Keys::REST), std::mem::take(bare)) {
-                    (true, true) => b"\"rest\":[{\"name\":\"",
-                    (true, false) => b",\"rest\":[{\"name\":\"",
-                    (false, _) => b",{\"name\":\"",
-                }
-            }
+        // Literals are appended where they stand, which compiles to a store or two; one slice
+        // chosen here and appended below would be a call.
+        let out = &mut *self.out;
+        match top(&mut self.scratch.frames) {
             Some(Frame::Array { empty, waiting, .. }) => {
-                match (std::mem::take(waiting), std::mem::take(empty)) {
-                    (true, _) => b"},{\"name\":\"",
-                    (false, true) => b"{\"name\":\"",
-                    (false, false) => b",{\"name\":\"",
+                if std::mem::take(waiting) {
+                    out.push(b'}');
+                }
+                if !std::mem::take(empty) {
+                    out.push(b',');
                 }
             }
-            Some(Frame::Clear) | None => b"{\"name\":\"",
-        };
-        // One copy for brace, key and quote, which nearly every element has.
-        let shorter = |by: usize| begin.get(..begin.len().saturating_sub(by)).unwrap_or(begin);
+            Some(Frame::Message { keys }) => {
+                out.push(b',');
+                if keys.add(Keys::REST) {
+                    out.extend_from_slice(b"\"rest\":[");
+                }
+            }
+            Some(Frame::Object { keys, bare, .. }) => {
+                if !std::mem::take(bare) {
+                    out.push(b',');
+                }
+                if keys.add(Keys::REST) {
+                    out.extend_from_slice(b"\"rest\":[");
+                }
+            }
+            Some(Frame::Clear) | None => {}
+        }
         match name {
             Name::Is(name) => {
-                self.out.extend_from_slice(begin);
-                escape::json_inner(self.out, name.as_bytes());
-                self.out.push(b'"');
+                out.extend_from_slice(b"{\"name\":\"");
+                escape::json_inner(out, name.as_bytes());
+                out.push(b'"');
             }
-            Name::Unknown => {
-                self.out.extend_from_slice(shorter(1));
-                self.out.extend_from_slice(b"null");
-            }
-            Name::None => self.out.extend_from_slice(shorter("\"name\":\"".len())),
+            Name::Unknown => out.extend_from_slice(b"{\"name\":null"),
+            Name::None => out.push(b'{'),
         }
     }
 
     /// Begins a key where a value of this slot belongs: in the innermost object if it has no such
-    /// key yet, else in an element of its own. `text` is the key as it is written after another.
-    /// Returns whether that is an element, which the value has to close.
-    fn place(&mut self, slot: Slot<'_>, key: Keys, text: &'static [u8]) -> bool {
+    /// key yet, else in an element of its own. Returns whether that is an element, which the value
+    /// has to close.
+    fn place(&mut self, slot: Slot<'_>, key: Key) -> bool {
         self.ensure_line();
         let plain = matches!(slot, Slot::Plain);
+        let bits = key.bits();
         let (in_element, comma) = match top(&mut self.scratch.frames) {
-            Some(Frame::Message { keys }) if plain && keys.takes(key) => {
-                keys.add(key);
+            Some(Frame::Message { keys }) if plain && keys.takes(bits) => {
+                keys.add(bits);
                 (false, true)
             }
-            Some(Frame::Object { keys, bare, .. }) if plain && keys.takes(key) => {
-                keys.add(key);
+            Some(Frame::Object { keys, bare, .. }) if plain && keys.takes(bits) => {
+                keys.add(bits);
                 (false, !std::mem::take(bare))
             }
             Some(Frame::Array { waiting, .. }) if *waiting => {
@@ -238,8 +277,10 @@ impl<'l> Lines<'l> {
             }
             _ => (true, self.slot(slot)),
         };
-        let text = if comma { text } else { text.get(1..).unwrap_or(text) };
-        self.out.extend_from_slice(text);
+        if comma {
+            self.out.push(b',');
+        }
+        key.put(self.out);
         in_element
     }
 
@@ -328,7 +369,7 @@ pub(super) fn error(out: &mut Vec<u8>, name: Option<&str>, number: i32) {
 impl Visitor for Lines<'_> {
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         if head.echoed {
-            let in_element = self.place(Slot::Plain, Keys::REQUEST, b",\"request\":");
+            let in_element = self.place(Slot::Plain, Key::Request);
             self.out.push(b'{');
             self.head(head);
             let close: &[u8] = if in_element { b"}}" } else { b"}" };
@@ -365,11 +406,11 @@ impl Visitor for Lines<'_> {
             }
             List::Group | List::Messages => self.scratch.frames.push(Frame::Clear),
             List::Attributes => {
-                let in_element = self.place(Slot::Plain, Keys::ATTRS, b",\"attrs\":");
+                let in_element = self.place(Slot::Plain, Key::Attrs);
                 self.push_array(in_element);
             }
             List::Array | List::Records => {
-                let in_element = self.place(Slot::Plain, Keys::PAYLOAD, b",\"items\":");
+                let in_element = self.place(Slot::Plain, Key::Items);
                 self.push_array(in_element);
             }
         }
@@ -414,9 +455,9 @@ impl Visitor for Lines<'_> {
             _ => false,
         };
         let in_element = match (head.fixed_header, first) {
-            (true, true) => self.place(slot, Keys::HEADER, b",\"header\":"),
-            (true, false) => self.place(slot, Keys::USER_HEADER, b",\"user_header\":"),
-            (false, _) => self.place(slot, Keys::PAYLOAD, b",\"struct\":"),
+            (true, true) => self.place(slot, Key::Header),
+            (true, false) => self.place(slot, Key::UserHeader),
+            (false, _) => self.place(slot, Key::Struct),
         };
         if head.fixed_header {
             self.out.extend_from_slice(b"{\"name\":");
@@ -456,7 +497,7 @@ impl Visitor for Lines<'_> {
             self.out.extend_from_slice(b",\"error\":");
             return error(self.out, name, number);
         }
-        let in_element = self.place(slot, Keys::PAYLOAD, b",\"value\":");
+        let in_element = self.place(slot, Key::Value);
         value::put(self.out, value, self.show_secrets);
         if in_element {
             self.out.push(b'}');

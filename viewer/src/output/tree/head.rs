@@ -5,7 +5,7 @@ use super::block::Scratch;
 use super::rows::spaces;
 use crate::decode::{MessageHead, Value};
 use crate::output::paint::{self, Role};
-use crate::output::{socket_names, text};
+use crate::output::{escape, socket_names, text};
 
 /// Where sequence number and size stand if the output is no terminal.
 const TAIL_COLUMN: usize = 72;
@@ -170,7 +170,10 @@ fn type_name(out: &mut Vec<u8>, look: &Look, role: Role, ty: &Value<'_>) {
         _ => (None, None),
     };
     if let Some(name) = name {
-        return look.paint.put(out, role, name.as_bytes());
+        // Names of generic families are learned from the stream.
+        return look.paint.with(out, role, |out| {
+            escape::terminal(out, name.as_bytes(), usize::MAX);
+        });
     }
     look.paint.with(out, Role::Warning, |out| {
         out.extend_from_slice(label.unwrap_or("type").as_bytes());
