@@ -125,8 +125,30 @@ impl FrameHead {
     /// [`Error::NotAFrame`] or [`Error::TooLong`].
     pub fn from_bytes(bytes: &[u8; FRAME_HEAD_LEN]) -> Result<Self, Error> {
         let [
-            s0, s1, s2, s3, l0, l1, l2, l3, p0, p1, p2, p3, p4, p5, p6, p7, n0, n1, n2, n3, n4, n5,
-            n6, n7,
+            s0,
+            s1,
+            s2,
+            s3,
+            l0,
+            l1,
+            l2,
+            l3,
+            p0,
+            p1,
+            p2,
+            p3,
+            p4,
+            p5,
+            p6,
+            p7,
+            n0,
+            n1,
+            n2,
+            n3,
+            n4,
+            n5,
+            n6,
+            n7,
         ] = *bytes;
         if u32::from_le_bytes([s0, s1, s2, s3]) != SYNC {
             return Err(Error::NotAFrame);
@@ -230,10 +252,8 @@ pub fn call_front(
     out.put_len(name.len())?;
     out.put(name)?;
     out.put_len(control_len)?;
-    let tail = control_len
-        .checked_add(8)
-        .and_then(|n| n.checked_add(payload_len))
-        .ok_or(Error::NoRoom)?;
+    let tail =
+        control_len.checked_add(8).and_then(|n| n.checked_add(payload_len)).ok_or(Error::NoRoom)?;
     out.finish(FrameHead { body_len: 0, process, number }, tail)
 }
 

@@ -39,9 +39,10 @@ pub enum Record<'a> {
 /// | 8 | 4 | uid |
 /// | 12 | 4 | forked |
 /// | 16 | 8 | netns |
-/// | 24 | 8 | monotonic_ns |
-/// | 32 | 8 | realtime_ns |
-/// | 40 | 8 + n | shim |
+/// | 24 | 8 | netns_cookie |
+/// | 32 | 8 | monotonic_ns |
+/// | 40 | 8 | realtime_ns |
+/// | 48 | 8 + n | shim |
 /// | … | 8 + n | comm |
 /// | … | 8 + n | exe |
 /// | … | 8 + n | argv |
@@ -57,6 +58,9 @@ pub struct Hello<'a> {
     pub forked: u32,
     /// Inode of `/proc/self/ns/net`; 0 where it is not known.
     pub netns: u64,
+    /// `SO_NETNS_COOKIE` of a socket made there; 0 where it is not known. Ties `netns` to the
+    /// sockets' cookies.
+    pub netns_cookie: u64,
     /// `CLOCK_MONOTONIC` in nanoseconds, read together with `realtime_ns`: their difference turns a
     /// call's times into dates.
     pub monotonic_ns: u64,
@@ -260,7 +264,8 @@ pub struct Name<'a> {
     pub kind: u32,
     /// Its number.
     pub id: u32,
-    /// The network namespace it belongs to, as in [`Hello::netns`].
+    /// The network namespace it belongs to: its cookie, or where there is none its inode; 0 for
+    /// names that belong to none.
     pub netns: u64,
     /// The name; empty if the kernel has none for this number.
     pub name: &'a [u8],

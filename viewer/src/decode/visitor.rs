@@ -18,17 +18,7 @@
 
 use super::value::Value;
 use super::{Direction, Issue};
-
-/// The fields of a `struct nlmsghdr`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs, reason = "the fields are those of the C struct")]
-pub struct Nlmsghdr {
-    pub len: u32,
-    pub ty: u16,
-    pub flags: u16,
-    pub seq: u32,
-    pub portid: u32,
-}
+pub use crate::wire::message::Nlmsghdr;
 
 /// A message's header as it is announced.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +84,9 @@ pub enum List {
     Array,
     /// Structs that carry their own length, each with attributes (`struct rtnexthop`).
     Records,
+    /// A struct and the attributes that belong to it, where no attribute or message holds both: a
+    /// record, an error and its extended ack. `many` says whether there are attributes.
+    Group,
 }
 
 /// Where a value or struct stands.
@@ -121,6 +114,9 @@ pub struct StructHead<'a> {
 /// An output's view of decoding. Methods do nothing by default, so that a visitor names only what it
 /// wants to see.
 pub trait Visitor {
+    /// Whether it wants what strace makes of values where that differs from what they mean.
+    const STRACE: bool = false;
+
     /// A message begins.
     fn message_begin(&mut self, _head: &MessageHead<'_>) {}
     /// It ends.

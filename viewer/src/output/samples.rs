@@ -47,6 +47,7 @@ pub(super) fn process() -> Process {
         uid: 0,
         forked: 0,
         netns: 4_026_531_840,
+        netns_cookie: 0,
         monotonic_ns: 0,
         realtime_ns: 1_795_456_800_000_000_000,
         shim: b"0.1.0",

@@ -1,0 +1,228 @@
+//! What the environment says, copied at load: the program may change or overwrite it later.
+#![forbid(unsafe_code)]
+
+use core::ffi::CStr;
+
+use once_cell::race::OnceRef;
+
+use crate::sys;
+use crate::sys::socket::PATH_ROOM;
+
+/// Room for a file's path, in bytes.
+const FILE_ROOM: usize = libc::PATH_MAX as usize;
+
+/// Most bytes of the executable's path in a Hello.
+pub(crate) const EXE_ROOM: usize = 1024;
+
+/// Most bytes of the arguments in a Hello.
+pub(crate) const ARGV_ROOM: usize = 2048;
+
+/// How long a record waits for a slow viewer unless `NLHOOK_BLOCK_MS` says otherwise.
+const BLOCK_MS: u64 = 50;
+
+/// No setting may stop the program for longer.
+const MAX_BLOCK_MS: u64 = 10_000;
+
+/// A byte string of limited length, kept in place.
+pub(crate) struct Bytes<const ROOM: usize> {
+    bytes: [u8; ROOM],
+    len: usize,
+}
+
+impl<const ROOM: usize> Bytes<ROOM> {
+    const fn new() -> Self {
+        Self { bytes: [0; ROOM], len: 0 }
+    }
+
+    /// The bytes.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+
+    /// Appends all of `bytes`, or nothing if they do not fit.
+    fn push(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = self.len.checked_add(bytes.len())?;
+        self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
+        self.len = end;
+        Some(())
+    }
+
+    /// Appends as much of `bytes` as fits.
+    fn push_cut(&mut self, bytes: &[u8]) {
+        let room = ROOM.saturating_sub(self.len);
+        let _ = self.push(bytes.get(..room).unwrap_or(bytes));
+    }
+
+    fn of(parts: &[&[u8]]) -> Option<Self> {
+        let mut all = Self::new();
+        for part in parts {
+            all.push(part)?;
+        }
+        Some(all)
+    }
+
+    fn filled_by(fill: impl FnOnce(&mut [u8]) -> usize) -> Self {
+        let mut all = Self::new();
+        all.len = fill(&mut all.bytes).min(ROOM);
+        all
+    }
+}
+
+/// The shim's settings.
+pub(crate) struct Config {
+    /// Path of the viewer's socket; `None` if there is to be no viewer.
+    pub(crate) socket: Option<Bytes<{ PATH_ROOM - 1 }>>,
+    /// Whether `NLHOOK_SOCKET` named it.
+    pub(crate) socket_is_named: bool,
+    /// Path of the capture file, absolute and terminated.
+    file: Option<Bytes<FILE_ROOM>>,
+    /// How long a record waits for a slow viewer; 0 to drop it at once.
+    pub(crate) block_ns: u64,
+    /// Path of the executable; may be cut.
+    pub(crate) exe: Bytes<EXE_ROOM>,
+    /// The arguments, each ended by a NUL; may be cut.
+    pub(crate) argv: Bytes<ARGV_ROOM>,
+}
+
+impl Config {
+    /// Path of the capture file, if there is to be one.
+    pub(crate) fn file(&self) -> Option<&CStr> {
+        CStr::from_bytes_until_nul(self.file.as_ref()?.as_slice()).ok()
+    }
+}
+
+static CONFIG: OnceRef<'static, Config> = OnceRef::new();
+
+/// The settings; `None` before the constructor, and for good where the shim is to do nothing.
+pub(crate) fn current() -> Option<&'static Config> {
+    CONFIG.get()
+}
+
+/// The settings as text, unset or empty ones absent.
+#[derive(Default)]
+struct Environment<'a> {
+    socket: Option<&'a [u8]>,
+    file: Option<&'a [u8]>,
+    transport: Option<&'a [u8]>,
+    when_full: Option<&'a [u8]>,
+    block_ms: Option<&'a [u8]>,
+    runtime_dir: Option<&'a [u8]>,
+}
+
+impl<'a> Environment<'a> {
+    fn read(strings: impl Iterator<Item = &'a CStr>) -> Self {
+        let mut all = Self::default();
+        for string in strings.map(CStr::to_bytes) {
+            let Some(equals) = string.iter().position(|byte| *byte == b'=') else { continue };
+            let Some((name, rest)) = string.split_at_checked(equals) else { continue };
+            let place = match name {
+                b"NLHOOK_SOCKET" => &mut all.socket,
+                b"NLHOOK_FILE" => &mut all.file,
+                b"NLHOOK_TRANSPORT" => &mut all.transport,
+                b"NLHOOK_WHEN_FULL" => &mut all.when_full,
+                b"NLHOOK_BLOCK_MS" => &mut all.block_ms,
+                b"XDG_RUNTIME_DIR" => &mut all.runtime_dir,
+                _ => continue,
+            };
+            // The first of several counts, as for getenv.
+            if place.is_none() {
+                *place = rest.get(1..).filter(|value| !value.is_empty());
+            }
+        }
+        all
+    }
+}
+
+/// Copies the settings; the library's constructor calls it once.
+///
+/// Without a transport that this version knows, and in a program with more rights than its caller,
+/// there are none.
+pub(crate) fn start<'a>(
+    environment: impl Iterator<Item = &'a CStr>,
+    argv: impl Iterator<Item = &'a CStr>,
+) {
+    if sys::is_secure() {
+        return;
+    }
+    let environment = Environment::read(environment);
+    if !matches!(environment.transport, None | Some(b"socket")) {
+        return;
+    }
+    let block_ms = match environment.when_full {
+        Some(b"drop") => 0,
+        _ => environment.block_ms.and_then(number).unwrap_or(BLOCK_MS).min(MAX_BLOCK_MS),
+    };
+    let config = Config {
+        socket: socket_path(&environment),
+        socket_is_named: environment.socket.is_some(),
+        file: environment.file.and_then(absolute),
+        block_ns: block_ms.saturating_mul(1_000_000),
+        exe: Bytes::filled_by(|room| sys::file::read_link(c"/proc/self/exe", room)),
+        argv: arguments(argv),
+    };
+    if let Some(config) = sys::memory::keep(config) {
+        // Fails only if there are some already.
+        let _ = CONFIG.set(config);
+    }
+}
+
+/// Where the viewer listens. The default counts only if no file is named: whoever names a file
+/// wants that and no more.
+fn socket_path(environment: &Environment<'_>) -> Option<Bytes<{ PATH_ROOM - 1 }>> {
+    if let Some(path) = environment.socket {
+        return Bytes::of(&[path]);
+    }
+    if environment.file.is_some() {
+        return None;
+    }
+    if let Some(dir) = environment.runtime_dir {
+        return Bytes::of(&[dir, b"/nlview.sock"]);
+    }
+    let mut digits = [0_u8; 10];
+    Bytes::of(&[b"/tmp/nlview-", decimal(sys::euid(), &mut digits), b"/nlview.sock"])
+}
+
+/// A path as it will still be right after a chdir, terminated.
+fn absolute(path: &[u8]) -> Option<Bytes<FILE_ROOM>> {
+    if path.starts_with(b"/") {
+        return Bytes::of(&[path, b"\0"]);
+    }
+    let mut all = Bytes::filled_by(sys::file::working_directory);
+    // The kernel counts the NUL, and marks a directory that it cannot reach with a parenthesis.
+    all.len = all.len.checked_sub(1).filter(|_len| all.bytes.starts_with(b"/"))?;
+    all.push(b"/")?;
+    all.push(path)?;
+    all.push(b"\0")?;
+    Some(all)
+}
+
+fn arguments<'a>(argv: impl Iterator<Item = &'a CStr>) -> Bytes<ARGV_ROOM> {
+    let mut all = Bytes::new();
+    for argument in argv {
+        all.push_cut(argument.to_bytes_with_nul());
+    }
+    if all.len == 0 {
+        return Bytes::filled_by(|room| sys::file::read_start(c"/proc/self/cmdline", room));
+    }
+    all
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |sum, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+fn decimal(mut value: u32, digits: &mut [u8; 10]) -> &[u8] {
+    let mut used = 0_usize;
+    for place in digits.iter_mut().rev() {
+        *place = b'0'.wrapping_add(u8::try_from(value % 10).unwrap_or(0));
+        value /= 10;
+        used = used.saturating_add(1);
+        if value == 0 {
+            break;
+        }
+    }
+    digits.get(digits.len().saturating_sub(used)..).unwrap_or(&[])
+}

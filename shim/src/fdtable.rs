@@ -1,0 +1,166 @@
+//! Which descriptors are netlink sockets.
+//!
+//! Calls on the life cycle of a descriptor only *forget*; only a probe *learns*. And what was
+//! learned is believed only while the descriptor still has the inode it was learned with: so a
+//! stale entry (a descriptor closed by a bare system call, or by a vfork child) costs one probe and
+//! is never a wrong record.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use nlproto::Socket;
+
+use crate::process::TABLE_LEN;
+use crate::{process, sys};
+
+/// Nothing is known.
+const UNKNOWN: u8 = 0;
+/// Open, and no netlink socket.
+const OTHER: u8 = 1;
+/// A netlink socket; its protocol is in [`PROTOCOL`].
+const NETLINK: u8 = 0x80;
+/// A netlink socket that has no port id yet: the kernel gives it one at the first send.
+const UNBOUND: u8 = 0x40;
+/// The bits of the protocol: the kernel has room for 32.
+const PROTOCOL: u8 = 0x1f;
+
+static STATES: [AtomicU8; TABLE_LEN] = [const { AtomicU8::new(UNKNOWN) }; TABLE_LEN];
+static INODES: [AtomicU64; TABLE_LEN] = [const { AtomicU64::new(0) }; TABLE_LEN];
+
+/// How many descriptors a program may inherit before some go unnoticed.
+const INHERITED: i32 = 64;
+
+/// What is known of a descriptor without asking.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Nothing.
+    Unknown,
+    /// No netlink socket.
+    Other,
+    /// A netlink socket.
+    Netlink,
+}
+
+fn index(fd: i32) -> Option<usize> {
+    usize::try_from(fd).ok().filter(|index| *index < TABLE_LEN)
+}
+
+fn state(fd: i32) -> u8 {
+    index(fd).and_then(|index| STATES.get(index)).map_or(UNKNOWN, |it| it.load(Ordering::Acquire))
+}
+
+/// What is known of a descriptor without asking.
+pub(crate) fn class(fd: i32) -> Class {
+    match state(fd) {
+        UNKNOWN => Class::Unknown,
+        OTHER => Class::Other,
+        _ => Class::Netlink,
+    }
+}
+
+/// Whether the descriptor is known to be a netlink socket without a port id.
+pub(crate) fn is_unbound(fd: i32) -> bool {
+    state(fd) & (NETLINK | UNBOUND) == NETLINK | UNBOUND
+}
+
+/// Forgets a descriptor that is about to be closed or replaced.
+///
+/// A vfork child closes descriptors of its own, and leaves its parent's entries alone.
+pub(crate) fn forget(fd: i32) {
+    match class(fd) {
+        Class::Unknown => {}
+        Class::Other => set(fd, UNKNOWN),
+        Class::Netlink => {
+            let Some(process) = process::current().filter(|process| !process.is_guest()) else {
+                return;
+            };
+            set(fd, UNKNOWN);
+            process.unannounce(fd);
+        }
+    }
+}
+
+/// Forgets all descriptors from `first` to `last`.
+pub(crate) fn forget_range(first: u32, last: u32) {
+    let last = last.min(u32::try_from(TABLE_LEN).unwrap_or(0).saturating_sub(1));
+    for fd in (first..=last).filter_map(|fd| i32::try_from(fd).ok()) {
+        forget(fd);
+    }
+}
+
+fn set(fd: i32, state: u8) {
+    if let Some(place) = index(fd).and_then(|index| STATES.get(index)) {
+        place.store(state, Ordering::Release);
+    }
+}
+
+/// The protocol of a descriptor, if it is a netlink socket now.
+pub(crate) fn protocol(fd: i32) -> Option<i32> {
+    let state = state(fd);
+    if state == OTHER {
+        return None;
+    }
+    if state & NETLINK != 0 {
+        let inode = index(fd).and_then(|index| INODES.get(index))?.load(Ordering::Relaxed);
+        if sys::file::stat(fd).is_some_and(|stat| stat.inode == inode) {
+            return Some(i32::from(state & PROTOCOL));
+        }
+    }
+    probe(fd).map(|socket| socket.protocol)
+}
+
+/// Asks the kernel what a descriptor is, and learns the answer; a vfork child's descriptors are not
+/// those that the table is about.
+pub(crate) fn probe(fd: i32) -> Option<Socket> {
+    match sys::socket::int_option(fd, libc::SO_DOMAIN) {
+        Ok(libc::AF_NETLINK) => {}
+        Err(libc::EBADF) => {
+            forget(fd);
+            return None;
+        }
+        _ => {
+            if process::current().is_some_and(|process| !process.is_guest()) {
+                forget(fd);
+                set(fd, OTHER);
+            }
+            return None;
+        }
+    }
+    let protocol = sys::socket::int_option(fd, libc::SO_PROTOCOL).ok()?;
+    let kind = sys::socket::int_option(fd, libc::SO_TYPE).ok()?;
+    let (portid, groups) = sys::socket::netlink_name(fd)?;
+    let inode = sys::file::stat(fd)?.inode;
+    let socket = Socket {
+        fd,
+        kind,
+        protocol,
+        portid,
+        groups,
+        inode,
+        netns_cookie: sys::socket::netns_cookie(fd),
+    };
+    learn(&socket);
+    Some(socket)
+}
+
+fn learn(socket: &Socket) {
+    let Some(inode) = index(socket.fd).and_then(|index| INODES.get(index)) else { return };
+    let Ok(protocol @ 0..=PROTOCOL) = u8::try_from(socket.protocol) else { return };
+    let Some(process) = process::current().filter(|process| !process.is_guest()) else { return };
+    if inode.swap(socket.inode, Ordering::Relaxed) != socket.inode {
+        process.unannounce(socket.fd);
+    }
+    let unbound = if socket.portid == 0 { UNBOUND } else { 0 };
+    set(socket.fd, NETLINK | unbound | protocol);
+}
+
+/// Looks for netlink sockets that the program was born with, or made unseen.
+///
+/// They may be used by read and write alone, which never probe.
+pub(crate) fn scan() {
+    for fd in (0..INHERITED).filter(|fd| class(*fd) == Class::Unknown) {
+        if sys::socket::int_option(fd, libc::SO_DOMAIN) == Ok(libc::AF_NETLINK) {
+            probe(fd);
+        }
+    }
+}

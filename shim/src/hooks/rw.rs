@@ -1,0 +1,231 @@
+//! Reading and writing, which carry netlink now and then but everything else all the time: a
+//! descriptor that is not already known to be netlink costs a table lookup and no system call.
+
+use core::ffi::{c_int, c_uint, c_void};
+
+use libc::{iovec, loff_t, off_t, off64_t, size_t, ssize_t};
+use nlproto::Function;
+use redhook::real;
+
+use super::{absent, is_there};
+use crate::record::{self, Before, Call};
+use crate::view::View;
+
+super::hooks! {
+    unsafe fn write(fd: c_int, buf: *const c_void, len: size_t) -> ssize_t => on_write {
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(write)(fd, buf, len) };
+        if let Some(before) = before {
+            record::call(before, Call::new(Function::Write, fd, ret), &View::buffer(buf, len, ret));
+        }
+        ret
+    }
+
+    unsafe fn __write(fd: c_int, buf: *const c_void, len: size_t) -> ssize_t => on_under_write {
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(__write)(fd, buf, len) };
+        if let Some(before) = before {
+            record::call(before, Call::new(Function::UnderWrite, fd, ret), &View::buffer(buf, len, ret));
+        }
+        ret
+    }
+
+    unsafe fn writev(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t => on_writev {
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(writev)(fd, iov, count) };
+        if let Some(before) = before {
+            // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
+            let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
+            record::call(before, Call::new(Function::Writev, fd, ret), &view);
+        }
+        ret
+    }
+
+    unsafe fn pwritev2(
+        fd: c_int,
+        iov: *const iovec,
+        count: c_int,
+        offset: off_t,
+        flags: c_int,
+    ) -> ssize_t => on_pwritev2 {
+        if !is_there!(pwritev2) {
+            return absent();
+        }
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(pwritev2)(fd, iov, count, offset, flags) };
+        if let Some(before) = before {
+            // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
+            let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
+            record::call(before, Call::new(Function::Pwritev2, fd, ret).flags(flags), &view);
+        }
+        ret
+    }
+
+    unsafe fn pwritev64v2(
+        fd: c_int,
+        iov: *const iovec,
+        count: c_int,
+        offset: off64_t,
+        flags: c_int,
+    ) -> ssize_t => on_pwritev64v2 {
+        if !is_there!(pwritev64v2) {
+            return absent();
+        }
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(pwritev64v2)(fd, iov, count, offset, flags) };
+        if let Some(before) = before {
+            // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
+            let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
+            record::call(before, Call::new(Function::Pwritev2, fd, ret).flags(flags), &view);
+        }
+        ret
+    }
+
+    unsafe fn read(fd: c_int, buf: *mut c_void, len: size_t) -> ssize_t => on_read {
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(read)(fd, buf, len) };
+        if let Some(before) = before {
+            record::call(before, Call::new(Function::Read, fd, ret), &View::buffer(buf, len, ret));
+        }
+        ret
+    }
+
+    unsafe fn __read(fd: c_int, buf: *mut c_void, len: size_t) -> ssize_t => on_under_read {
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(__read)(fd, buf, len) };
+        if let Some(before) = before {
+            record::call(before, Call::new(Function::UnderRead, fd, ret), &View::buffer(buf, len, ret));
+        }
+        ret
+    }
+
+    unsafe fn __read_chk(
+        fd: c_int,
+        buf: *mut c_void,
+        len: size_t,
+        buf_len: size_t,
+    ) -> ssize_t => on_read_chk {
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(__read_chk)(fd, buf, len, buf_len) };
+        if let Some(before) = before {
+            record::call(before, Call::new(Function::ReadChk, fd, ret), &View::buffer(buf, len, ret));
+        }
+        ret
+    }
+
+    unsafe fn readv(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t => on_readv {
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(readv)(fd, iov, count) };
+        if let Some(before) = before {
+            // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
+            let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
+            record::call(before, Call::new(Function::Readv, fd, ret), &view);
+        }
+        ret
+    }
+
+    unsafe fn preadv2(
+        fd: c_int,
+        iov: *const iovec,
+        count: c_int,
+        offset: off_t,
+        flags: c_int,
+    ) -> ssize_t => on_preadv2 {
+        if !is_there!(preadv2) {
+            return absent();
+        }
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(preadv2)(fd, iov, count, offset, flags) };
+        if let Some(before) = before {
+            // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
+            let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
+            record::call(before, Call::new(Function::Preadv2, fd, ret).flags(flags), &view);
+        }
+        ret
+    }
+
+    unsafe fn preadv64v2(
+        fd: c_int,
+        iov: *const iovec,
+        count: c_int,
+        offset: off64_t,
+        flags: c_int,
+    ) -> ssize_t => on_preadv64v2 {
+        if !is_there!(preadv64v2) {
+            return absent();
+        }
+        let before = Before::on_file(fd);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(preadv64v2)(fd, iov, count, offset, flags) };
+        if let Some(before) = before {
+            // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
+            let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
+            record::call(before, Call::new(Function::Preadv2, fd, ret).flags(flags), &view);
+        }
+        ret
+    }
+
+    unsafe fn sendfile(
+        to: c_int,
+        from: c_int,
+        offset: *mut off_t,
+        len: size_t,
+    ) -> ssize_t => on_sendfile {
+        let before = Before::on_file(to);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(sendfile)(to, from, offset, len) };
+        if let Some(before) = before {
+            let call = Call::new(Function::Sendfile, to, ret).args([from, 0, 0]);
+            record::unseen(before, call, len);
+        }
+        ret
+    }
+
+    unsafe fn sendfile64(
+        to: c_int,
+        from: c_int,
+        offset: *mut off64_t,
+        len: size_t,
+    ) -> ssize_t => on_sendfile64 {
+        let before = Before::on_file(to);
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(sendfile64)(to, from, offset, len) };
+        if let Some(before) = before {
+            let call = Call::new(Function::Sendfile, to, ret).args([from, 0, 0]);
+            record::unseen(before, call, len);
+        }
+        ret
+    }
+
+    unsafe fn splice(
+        from: c_int,
+        from_offset: *mut loff_t,
+        to: c_int,
+        to_offset: *mut loff_t,
+        len: size_t,
+        flags: c_uint,
+    ) -> ssize_t => on_splice {
+        let (before_to, before_from) = (Before::on_file(to), Before::on_file(from));
+        // SAFETY: the caller's own arguments.
+        let ret = unsafe { real!(splice)(from, from_offset, to, to_offset, len, flags) };
+        if let Some(before) = before_to {
+            let call = Call::new(Function::SpliceTo, to, ret).flags(flags.cast_signed());
+            record::unseen(before, call.args([from, 0, 0]), len);
+        }
+        if let Some(before) = before_from {
+            let call = Call::new(Function::SpliceFrom, from, ret).flags(flags.cast_signed());
+            record::unseen(before, call.args([to, 0, 0]), len);
+        }
+        ret
+    }
+}

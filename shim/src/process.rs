@@ -1,0 +1,182 @@
+//! What belongs to one process: its key, and its account with each link.
+//!
+//! All of it lives in memory that the kernel clears in a forked child, however it was forked, so
+//! that the child starts from zero without a handler, a lock or a system call. A vfork child shares
+//! the memory and is a *guest*: it records under its parent's key and changes nothing else.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use once_cell::race::OnceRef;
+
+use crate::sys;
+
+/// Descriptors that the tables know of.
+pub(crate) const TABLE_LEN: usize = 4096;
+
+const BITS: usize = 64;
+
+/// A process's account with one link.
+pub(crate) struct Account {
+    /// The link's state for which this process has said Hello; 0 for none.
+    pub(crate) greeted: AtomicU64,
+    next: AtomicU64,
+    /// Frames lost since the last that was delivered.
+    pub(crate) lost: AtomicU64,
+    /// Frames lost in all.
+    pub(crate) lost_total: AtomicU64,
+    /// Whether the last wait was in vain, so that there is no use in another.
+    pub(crate) stalled: AtomicBool,
+    /// One bit a descriptor: whether the reader knows which socket it is.
+    announced: [AtomicU64; TABLE_LEN / BITS],
+}
+
+impl Account {
+    fn bit(fd: i32) -> Option<(usize, u64)> {
+        let fd = usize::try_from(fd).ok().filter(|fd| *fd < TABLE_LEN)?;
+        Some((fd / BITS, 1 << (fd % BITS)))
+    }
+
+    /// Whether the reader knows the socket under this descriptor.
+    pub(crate) fn is_announced(&self, fd: i32) -> bool {
+        let Some((word, bit)) = Self::bit(fd) else { return false };
+        self.announced.get(word).is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0)
+    }
+
+    /// Notes that the reader knows the socket under this descriptor.
+    pub(crate) fn set_announced(&self, fd: i32) {
+        let Some((word, bit)) = Self::bit(fd) else { return };
+        if let Some(word) = self.announced.get(word) {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    fn clear_announced(&self, fd: i32) {
+        let Some((word, bit)) = Self::bit(fd) else { return };
+        if let Some(word) = self.announced.get(word) {
+            word.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins to speak to a new reader, which knows nothing.
+    pub(crate) fn begin(&self) {
+        for word in &self.announced {
+            word.store(0, Ordering::Relaxed);
+        }
+        self.stalled.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes the number of the next frame.
+    pub(crate) fn take_number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Gives back the number of a frame that is tried again, unless a later one is already taken.
+    pub(crate) fn give_back(&self, number: u64) {
+        let next = number.wrapping_add(1);
+        let _ = self.next.compare_exchange(next, number, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Counts a frame that could not be delivered.
+    pub(crate) fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.lost_total.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.begin();
+        for number in [&self.greeted, &self.next, &self.lost, &self.lost_total] {
+            number.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The current process.
+pub(crate) struct Process {
+    key: AtomicU64,
+    pid: AtomicU32,
+    /// By [`crate::link::Kind`].
+    accounts: [Account; 2],
+}
+
+impl Process {
+    /// The key that every frame of this process has.
+    pub(crate) fn key(&self) -> u64 {
+        self.key.load(Ordering::Relaxed)
+    }
+
+    /// The account with a link.
+    pub(crate) fn account(&self, kind: crate::link::Kind) -> &Account {
+        let [socket, file] = &self.accounts;
+        match kind {
+            crate::link::Kind::Socket => socket,
+            crate::link::Kind::File => file,
+        }
+    }
+
+    /// Whether this is a forked child of the process that the library was loaded into.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.key() != IMAGE.load(Ordering::Relaxed)
+    }
+
+    /// Whether the caller is a vfork child, which uses this process's memory but has descriptors of
+    /// its own.
+    pub(crate) fn is_guest(&self) -> bool {
+        self.pid.load(Ordering::Relaxed) != sys::pid()
+    }
+
+    /// Makes the readers forget which socket is under this descriptor.
+    pub(crate) fn unannounce(&self, fd: i32) {
+        for account in &self.accounts {
+            account.clear_announced(fd);
+        }
+    }
+
+    /// Begins anew. Whoever comes second, be it a thread or a signal handler, changes nothing.
+    fn begin(&self) {
+        let pid = sys::pid();
+        self.pid.store(pid, Ordering::Relaxed);
+        // Never 0, which means that the process has not begun.
+        let start = sys::monotonic_ns() & u64::from(u32::MAX);
+        let key = ((u64::from(pid) << 32) ^ start).max(1);
+        let _ = self.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// What the kernel does in a forked child, where it can.
+    fn clear(&self) {
+        for account in &self.accounts {
+            account.clear();
+        }
+        self.key.store(0, Ordering::Release);
+    }
+}
+
+static PROCESS: OnceRef<'static, Process> = OnceRef::new();
+
+/// The key of the process that the library was loaded into.
+static IMAGE: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the kernel clears the memory in a forked child.
+static WIPED: AtomicBool = AtomicBool::new(false);
+
+/// Makes the process known; the library's constructor calls it once.
+pub(crate) fn start() {
+    let Some((process, wiped)) = sys::memory::wiped_on_fork::<Process>() else { return };
+    process.begin();
+    IMAGE.store(process.key(), Ordering::Relaxed);
+    WIPED.store(wiped, Ordering::Relaxed);
+    // Fails only if there is one already.
+    let _ = PROCESS.set(process);
+}
+
+/// The process that the caller runs in; `None` before the constructor and without memory.
+pub(crate) fn current() -> Option<&'static Process> {
+    let process = PROCESS.get()?;
+    if !WIPED.load(Ordering::Relaxed) && process.is_guest() {
+        process.clear();
+    }
+    if process.key.load(Ordering::Acquire) == 0 {
+        process.begin();
+    }
+    Some(process)
+}

@@ -1,0 +1,280 @@
+//! What a hook does before and after the real call.
+//!
+//! Before: decide, without a system call, whether the call can be of interest, and read the clock.
+//! After: find out whether it was netlink, fill in the record's head, hand it to the links, and put
+//! errno back as the real call left it.
+#![forbid(unsafe_code)]
+
+use nlproto::Function;
+use nlproto::function::Kind;
+use nlproto::record::CallHead;
+
+use crate::fdtable::{self, Class};
+use crate::view::{Messages, View};
+use crate::{config, link, sys};
+
+/// A call that may be worth a record has begun. Holds nothing that would have to be given back: the
+/// real call may never return.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    enter_ns: u64,
+}
+
+impl Before {
+    /// Begins a call that is only made on sockets: one of an unknown kind is asked about afterwards.
+    pub(crate) fn on_socket(fd: i32) -> Option<Self> {
+        match fdtable::class(fd) {
+            Class::Other => None,
+            Class::Netlink => Self::anywhere(),
+            Class::Unknown if fd >= 0 && config::current().is_some() => Some(Self::now()),
+            Class::Unknown => None,
+        }
+    }
+
+    /// Begins a call that is made on files of all kinds, and mostly on others: only descriptors
+    /// already known to be netlink are worth a system call.
+    pub(crate) fn on_file(fd: i32) -> Option<Self> {
+        (fdtable::class(fd) == Class::Netlink).then(Self::anywhere).flatten()
+    }
+
+    /// Begins a call that is recorded whatever its descriptor.
+    pub(crate) fn anywhere() -> Option<Self> {
+        link::is_live().then(Self::now)
+    }
+
+    /// Begins a call that makes a socket of this domain.
+    pub(crate) fn new_socket(domain: i32) -> Option<Self> {
+        (domain == libc::AF_NETLINK && config::current().is_some()).then(Self::now)
+    }
+
+    fn now() -> Self {
+        Self { enter_ns: sys::monotonic_ns() }
+    }
+}
+
+/// A call as its arguments and result describe it.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    function: Function,
+    fd: i32,
+    ret: i64,
+    flags: i32,
+    count: u32,
+    args: [i32; 3],
+}
+
+impl Call {
+    /// A call of `function` on `fd` that returned `ret`.
+    pub(crate) fn new(function: Function, fd: i32, ret: impl TryInto<i64>) -> Self {
+        let ret = ret.try_into().unwrap_or(i64::MAX);
+        Self { function, fd, ret, flags: 0, count: 0, args: [0; 3] }
+    }
+
+    /// With its flags argument.
+    pub(crate) fn flags(self, flags: i32) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// With the number of messages it was given.
+    pub(crate) fn count(self, count: u32) -> Self {
+        Self { count, ..self }
+    }
+
+    /// With the arguments that are no bytes.
+    pub(crate) fn args(self, args: [i32; 3]) -> Self {
+        Self { args, ..self }
+    }
+
+    fn head(
+        &self,
+        before: Before,
+        after: &After,
+        protocol: i32,
+        index: u32,
+        view: &View,
+    ) -> CallHead {
+        CallHead {
+            function: self.function as u32,
+            fd: self.fd,
+            tid: sys::tid(),
+            protocol,
+            enter_ns: before.enter_ns,
+            exit_ns: after.exit_ns,
+            ret: self.ret,
+            errno: if self.ret < 0 { after.errno } else { 0 },
+            flags: self.flags,
+            msg_flags: view.msg_flags,
+            index,
+            count: self.count,
+            iov_count: view.iov_count,
+            buf_len: view.buf_len,
+            name_len: view.name_len,
+            args: self.args,
+            control_len: view.control_len,
+            payload_total: view.moved as u64,
+        }
+    }
+}
+
+/// A call has returned.
+struct After {
+    exit_ns: u64,
+    errno: i32,
+}
+
+impl After {
+    fn now() -> Self {
+        let errno = sys::errno();
+        Self { exit_ns: sys::monotonic_ns(), errno }
+    }
+
+    /// Lets the caller see errno as the real call left it.
+    fn restore(&self) {
+        sys::set_errno(self.errno);
+    }
+}
+
+/// The protocol of the call's socket, if it is netlink and somebody reads.
+fn protocol(call: &Call) -> Option<i32> {
+    let protocol = fdtable::protocol(call.fd)?;
+    if !link::is_live() {
+        link::look();
+    }
+    if call.ret >= 0 && call.function.kind() == Kind::Send && fdtable::is_unbound(call.fd) {
+        // The kernel has just given it a port id.
+        link::unannounce(call.fd);
+    }
+    Some(protocol)
+}
+
+/// Records a call that moves bytes, or asks about a socket.
+#[inline(never)]
+pub(crate) fn call(before: Before, call: Call, view: &View) {
+    let after = After::now();
+    if let Some(protocol) = protocol(&call) {
+        link::call(&call.head(before, &after, protocol, 0, view), view);
+    }
+    after.restore();
+}
+
+/// Records a call that changes what there is to know about a socket.
+#[inline(never)]
+pub(crate) fn change(before: Before, call: Call, view: &View) {
+    let after = After::now();
+    if let Some(protocol) = protocol(&call) {
+        link::call(&call.head(before, &after, protocol, 0, view), view);
+        link::unannounce(call.fd);
+    }
+    after.restore();
+}
+
+/// Records each message that one call moved; a call that moved none is one record.
+#[inline(never)]
+pub(crate) fn messages(before: Before, call: Call, messages: Messages) {
+    let after = After::now();
+    if let Some(protocol) = protocol(&call) {
+        if call.ret <= 0 {
+            let view = View::nothing();
+            link::call(&call.head(before, &after, protocol, 0, &view), &view);
+        }
+        for (view, index) in messages.views().zip(0..) {
+            link::call(&call.head(before, &after, protocol, index, &view), &view);
+        }
+    }
+    after.restore();
+}
+
+/// Records a call that carried bytes between a netlink socket and another descriptor, which nobody
+/// but the kernel has seen.
+#[inline(never)]
+pub(crate) fn unseen(before: Before, call: Call, asked: usize) {
+    let after = After::now();
+    if let Some(protocol) = protocol(&call) {
+        let view = View::nothing();
+        let mut head = call.head(before, &after, protocol, 0, &view);
+        head.buf_len = asked as u64;
+        head.payload_total = u64::try_from(call.ret).unwrap_or(0);
+        link::call(&head, &view);
+    }
+    after.restore();
+}
+
+/// Records a call of socket(AF_NETLINK, …). A new socket is the occasion to look for a viewer.
+#[inline(never)]
+pub(crate) fn new_socket(before: Before, call: Call) {
+    let after = After::now();
+    let mut protocol = -1;
+    if call.fd >= 0 {
+        fdtable::forget(call.fd);
+        link::look();
+        protocol = fdtable::protocol(call.fd).unwrap_or(-1);
+    }
+    let view = View::nothing();
+    link::call(&call.head(before, &after, protocol, 0, &view), &view);
+    after.restore();
+}
+
+/// Records a call whose netlink stays inside libc. What it returns may be a code of its own, with
+/// which errno has nothing to do.
+#[inline(never)]
+pub(crate) fn internal(before: Before, call: Call, errno_counts: bool) {
+    let after = After::now();
+    let view = View::nothing();
+    let mut head = call.head(before, &after, -1, 0, &view);
+    if !errno_counts {
+        head.errno = 0;
+    }
+    link::call(&head, &view);
+    after.restore();
+}
+
+/// Forgets a netlink socket that is about to be closed, after which it can no longer be asked.
+#[inline(never)]
+fn closing_netlink(fd: i32) -> Option<(Before, i32)> {
+    let errno = sys::errno();
+    let protocol = if link::is_live() { fdtable::protocol(fd) } else { None };
+    if protocol.is_some() {
+        link::announce(fd);
+    }
+    fdtable::forget(fd);
+    sys::set_errno(errno);
+    Before::anywhere().zip(protocol)
+}
+
+/// Forgets a descriptor that is about to be closed, and says whether that is worth a record.
+pub(crate) fn closing(fd: i32) -> Option<(Before, i32)> {
+    match fdtable::class(fd) {
+        Class::Netlink => closing_netlink(fd),
+        _ => {
+            fdtable::forget(fd);
+            None
+        }
+    }
+}
+
+/// Records the close of a netlink socket.
+#[inline(never)]
+pub(crate) fn closed((before, protocol): (Before, i32), call: Call) {
+    let after = After::now();
+    let view = View::nothing();
+    link::call(&call.head(before, &after, protocol, 0, &view), &view);
+    after.restore();
+}
+
+/// A descriptor has been duplicated: of the new number nothing is known but, if the old one is
+/// netlink, that it is worth a probe.
+pub(crate) fn duplicated(old: i32, new: i32) {
+    if new < 0 || new == old {
+        return;
+    }
+    if fdtable::class(old) == Class::Netlink {
+        let errno = sys::errno();
+        fdtable::forget(new);
+        fdtable::probe(new);
+        sys::set_errno(errno);
+    } else if fdtable::class(new) != Class::Unknown {
+        let errno = sys::errno();
+        fdtable::forget(new);
+        sys::set_errno(errno);
+    }
+}

@@ -1,0 +1,152 @@
+//! The kernel, by raw system calls.
+//!
+//! Every libc wrapper that moves bytes or descriptors is hooked by this very library, so the shim's
+//! own work never goes through one: `libc::syscall` is the door. Like all of its calls these set
+//! errno; the hooks restore it. What lives here knows no records.
+
+pub(crate) mod file;
+pub(crate) mod memory;
+pub(crate) mod signal;
+pub(crate) mod socket;
+
+use core::ffi::{c_int, c_long};
+use core::ptr;
+
+/// An errno value.
+pub(crate) type Errno = c_int;
+
+/// The calling thread's errno.
+pub(crate) fn errno() -> Errno {
+    // SAFETY: always a valid pointer to the thread's own errno.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    unsafe { place.read() }
+}
+
+/// Puts the calling thread's errno back.
+pub(crate) fn set_errno(errno: Errno) {
+    // SAFETY: always a valid pointer to the thread's own errno.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    unsafe { place.write(errno) }
+}
+
+/// Turns a raw system call's result into a `Result`.
+fn outcome(ret: c_long) -> Result<usize, Errno> {
+    usize::try_from(ret).map_err(|_negative| errno())
+}
+
+/// Turns the result of a call that makes a descriptor into a `Result`.
+fn descriptor(ret: c_long) -> Result<c_int, Errno> {
+    match c_int::try_from(ret) {
+        Ok(fd) if fd >= 0 => Ok(fd),
+        _ => Err(errno()),
+    }
+}
+
+/// A clock in nanoseconds; 0 if it cannot be read.
+fn clock(id: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for writes. In the vDSO, so no system call.
+    let ret = unsafe { libc::clock_gettime(id, &raw mut time) };
+    if ret != 0 {
+        return 0;
+    }
+    time.tv_sec
+        .cast_unsigned()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(time.tv_nsec.cast_unsigned())
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds.
+pub(crate) fn monotonic_ns() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// `CLOCK_REALTIME` in nanoseconds since 1970.
+pub(crate) fn realtime_ns() -> u64 {
+    clock(libc::CLOCK_REALTIME)
+}
+
+/// An identity that cannot fail to be told.
+fn identity(number: c_long) -> u32 {
+    // SAFETY: only for the numbers below: they take no arguments and touch no memory.
+    let id = unsafe { libc::syscall(number) };
+    u32::try_from(id).unwrap_or(0)
+}
+
+/// The process id.
+pub(crate) fn pid() -> u32 {
+    identity(libc::SYS_getpid)
+}
+
+/// The parent's process id.
+pub(crate) fn ppid() -> u32 {
+    identity(libc::SYS_getppid)
+}
+
+/// The thread id.
+pub(crate) fn tid() -> u32 {
+    identity(libc::SYS_gettid)
+}
+
+/// The real user id.
+pub(crate) fn uid() -> u32 {
+    identity(libc::SYS_getuid)
+}
+
+/// The effective user id.
+pub(crate) fn euid() -> u32 {
+    identity(libc::SYS_geteuid)
+}
+
+/// Whether the program runs with more rights than its caller, who must then not direct it.
+pub(crate) fn is_secure() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    let secure = unsafe { libc::getauxval(libc::AT_SECURE) };
+    secure != 0
+}
+
+/// The kernel's name of the calling thread, padded with NULs.
+pub(crate) fn comm() -> [u8; 16] {
+    let mut name = [0_u8; 16];
+    // SAFETY: PR_GET_NAME writes 16 bytes.
+    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name
+}
+
+/// A soft resource limit; `u64::MAX` if there is none or it cannot be told.
+pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> u64 {
+    let mut limit = libc::rlimit64 { rlim_cur: u64::MAX, rlim_max: u64::MAX };
+    // SAFETY: `limit` is valid for writes, the new limit is absent.
+    unsafe {
+        libc::syscall(
+            libc::SYS_prlimit64,
+            0_i64,
+            c_long::from(resource),
+            ptr::null::<libc::rlimit64>(),
+            &raw mut limit,
+        )
+    };
+    limit.rlim_cur
+}
+
+/// Waits until a descriptor takes bytes, at most so long. `true` if it does or is broken.
+pub(crate) fn wait_writable(fd: c_int, timeout_ns: u64) -> bool {
+    let mut poll = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    let seconds = i64::try_from(timeout_ns / 1_000_000_000).unwrap_or(i64::MAX);
+    let nanoseconds = i64::try_from(timeout_ns % 1_000_000_000).unwrap_or(0);
+    let time = libc::timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    // SAFETY: one pollfd, a valid timeout, no signal mask.
+    let ready = unsafe {
+        libc::syscall(
+            libc::SYS_ppoll,
+            &raw mut poll,
+            1_u64,
+            &raw const time,
+            ptr::null::<libc::sigset_t>(),
+            0_u64,
+        )
+    };
+    ready > 0
+}

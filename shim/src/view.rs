@@ -1,0 +1,369 @@
+//! C pointers as bounded views: the only file that reads the caller's memory.
+//!
+//! Two rules keep it from ever faulting. What the caller's bytes are (payload, address, control
+//! data, option values) is never read here at all: a [`Span`] goes into a gather list and the
+//! *kernel* reads it, so a bad one is an EFAULT of ours. What must be read to know where the bytes
+//! are (`struct msghdr`, arrays of `struct iovec`, lengths that the kernel gives back) is read only
+//! after the call succeeded, which means that the kernel has just read or written it itself.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ptr;
+
+use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
+use nlproto::codec::MAX_NAME_LEN;
+
+/// The kernel refuses more iovecs in one call.
+const MAX_IOVECS: usize = 1024;
+
+/// Length of the addresses that netlink gives back. The room that the caller gave is overwritten
+/// by that length and known no more.
+const NETLINK_NAME_LEN: usize = size_of::<libc::sockaddr_nl>();
+
+/// Most bytes of an option's value that are recorded. An option says how much it has, which may
+/// exceed the room that the caller gave.
+const MAX_OPTION_LEN: usize = 256;
+
+/// Bytes somewhere in the program, for the kernel to read.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Span(iovec);
+
+impl Span {
+    /// No bytes.
+    pub(crate) const EMPTY: Self = Self(iovec { iov_base: ptr::null_mut(), iov_len: 0 });
+
+    /// So many bytes from `base`.
+    pub(crate) fn new(base: *const c_void, len: usize) -> Self {
+        Self(iovec { iov_base: base.cast_mut(), iov_len: len })
+    }
+
+    /// The bytes of a slice.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self::new(bytes.as_ptr().cast::<c_void>(), bytes.len())
+    }
+
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iov_len
+    }
+
+    /// At most the first `len` bytes.
+    pub(crate) fn first(&self, len: usize) -> Self {
+        Self::new(self.0.iov_base, self.len().min(len))
+    }
+
+    /// What follows the first `len` bytes.
+    pub(crate) fn after(&self, len: usize) -> Self {
+        let len = len.min(self.len());
+        let base = self.0.iov_base.cast::<u8>().wrapping_add(len);
+        Self::new(base.cast::<c_void>(), self.len().saturating_sub(len))
+    }
+}
+
+/// Where the bytes of a call lie.
+#[derive(Clone, Copy)]
+enum Memory {
+    Buffer(Span),
+    Iovecs { base: *const iovec, count: usize },
+}
+
+impl Memory {
+    fn count(&self) -> usize {
+        match self {
+            Self::Buffer(_) => 1,
+            Self::Iovecs { count, .. } => *count,
+        }
+    }
+
+    fn at(&self, index: usize) -> Option<Span> {
+        match *self {
+            Self::Buffer(span) => (index == 0).then_some(span),
+            Self::Iovecs { base, count } if index < count => {
+                // SAFETY: within the array that the kernel has just walked, as `View::iovecs`
+                // demands.
+                Some(Span(unsafe { base.wrapping_add(index).read_unaligned() }))
+            }
+            Self::Iovecs { .. } => None,
+        }
+    }
+}
+
+/// All that a record takes from the caller's memory.
+#[derive(Clone, Copy)]
+pub(crate) struct View {
+    memory: Memory,
+    /// Number of iovecs given.
+    pub(crate) iov_count: u32,
+    /// Bytes offered, or room given.
+    pub(crate) buf_len: u64,
+    /// How many bytes the call moved, clamped to the room there was.
+    pub(crate) moved: usize,
+    /// The address, or nothing if it may not be read.
+    pub(crate) name: Span,
+    /// The address's length, as given or returned.
+    pub(crate) name_len: u32,
+    /// The control data, or nothing if it may not be read.
+    pub(crate) control: Span,
+    /// The control data's length, as given or returned.
+    pub(crate) control_len: u64,
+    /// `msg_flags` as the kernel left them.
+    pub(crate) msg_flags: c_int,
+}
+
+impl View {
+    fn new(memory: Memory, moved: isize) -> Self {
+        let room = (0..memory.count())
+            .filter_map(|index| memory.at(index))
+            .fold(0_usize, |sum, span| sum.saturating_add(span.len()));
+        Self {
+            memory,
+            iov_count: u32::try_from(memory.count()).unwrap_or(u32::MAX),
+            buf_len: room as u64,
+            moved: usize::try_from(moved).unwrap_or(0).min(room),
+            name: Span::EMPTY,
+            name_len: 0,
+            control: Span::EMPTY,
+            control_len: 0,
+            msg_flags: 0,
+        }
+    }
+
+    /// A call without bytes, or one of which nothing may be read.
+    pub(crate) fn nothing() -> Self {
+        Self { iov_count: 0, ..Self::new(Memory::Buffer(Span::EMPTY), 0) }
+    }
+
+    /// One buffer, of which a call moved so many bytes (or failed: less than 0).
+    pub(crate) fn buffer(base: *const c_void, len: usize, moved: isize) -> Self {
+        Self { iov_count: 0, ..Self::new(Memory::Buffer(Span::new(base, len)), moved) }
+    }
+
+    /// An array of iovecs, with which a call moved so many bytes (or failed: less than 0).
+    ///
+    /// # Safety
+    /// If `moved` is not negative, the kernel has just accepted `base` as `count` iovecs, and they
+    /// stay readable while the view is used.
+    pub(crate) unsafe fn iovecs(base: *const iovec, count: usize, moved: isize) -> Self {
+        let listed = count.min(MAX_IOVECS);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if moved < 0 {
+            return Self { iov_count: count, ..Self::nothing() };
+        }
+        Self { iov_count: count, ..Self::new(Memory::Iovecs { base, count: listed }, moved) }
+    }
+
+    /// A message sent.
+    ///
+    /// # Safety
+    /// If `moved` is not negative, the kernel has just accepted `message` as a `struct msghdr`, and
+    /// what it points to stays readable while the view is used.
+    pub(crate) unsafe fn sent(message: *const msghdr, moved: isize) -> Self {
+        if moved < 0 {
+            return Self::nothing();
+        }
+        // SAFETY: the kernel has just read it.
+        let message = unsafe { message.read_unaligned() };
+        // SAFETY: the kernel has just walked the array.
+        unsafe { Self::iovecs(message.msg_iov, message.msg_iovlen, moved) }
+            .addressed(message.msg_name, message.msg_namelen, MAX_NAME_LEN)
+            .controlled(&message)
+    }
+
+    /// A message received.
+    ///
+    /// # Safety
+    /// As for [`View::sent`].
+    pub(crate) unsafe fn received(message: *const msghdr, moved: isize) -> Self {
+        if moved < 0 {
+            return Self::nothing();
+        }
+        // SAFETY: the kernel has just written to it.
+        let message = unsafe { message.read_unaligned() };
+        // SAFETY: the kernel has just walked the array.
+        let view = unsafe { Self::iovecs(message.msg_iov, message.msg_iovlen, moved) }
+            .addressed(message.msg_name, message.msg_namelen, NETLINK_NAME_LEN)
+            .controlled(&message);
+        Self { msg_flags: message.msg_flags, ..view }
+    }
+
+    /// A value of so many bytes that the call took or gave, such as an option's.
+    pub(crate) fn option(base: *const c_void, len: socklen_t, ret: c_int) -> Self {
+        let len = usize::try_from(len).unwrap_or(0).min(MAX_OPTION_LEN);
+        let moved = if ret < 0 { -1 } else { isize::try_from(len).unwrap_or(0) };
+        Self::buffer(base, len, moved)
+    }
+
+    fn addressed(self, name: *const c_void, len: socklen_t, most: usize) -> Self {
+        if name.is_null() {
+            return self;
+        }
+        let span = Span::new(name, usize::try_from(len).unwrap_or(0)).first(most);
+        Self { name: span, name_len: len, ..self }
+    }
+
+    fn controlled(self, message: &msghdr) -> Self {
+        if message.msg_control.is_null() {
+            return self;
+        }
+        let control = Span::new(message.msg_control, message.msg_controllen);
+        Self { control, control_len: message.msg_controllen as u64, ..self }
+    }
+
+    /// The same with an address that the call took; one that it refused is known by length only.
+    pub(crate) fn sent_to(self, name: *const sockaddr, len: socklen_t, ret: isize) -> Self {
+        if ret < 0 {
+            return Self { name_len: len, ..self };
+        }
+        self.addressed(name.cast::<c_void>(), len, MAX_NAME_LEN)
+    }
+
+    /// The same with an address that the call gave back, if it did.
+    ///
+    /// # Safety
+    /// If `ret` is not negative and `name` not null, the kernel has just written to `len`.
+    pub(crate) unsafe fn received_from(
+        self,
+        name: *const sockaddr,
+        len: *const socklen_t,
+        ret: isize,
+    ) -> Self {
+        if ret < 0 || name.is_null() {
+            return self;
+        }
+        // SAFETY: the kernel has just written to it.
+        let len = unsafe { returned(len) };
+        self.addressed(name.cast::<c_void>(), len, NETLINK_NAME_LEN)
+    }
+
+    /// The same without the caller's bytes, for when the kernel could not read them again.
+    pub(crate) fn without_bytes(self) -> Self {
+        Self { moved: 0, name: Span::EMPTY, control: Span::EMPTY, ..self }
+    }
+
+    /// The lengths of the iovecs.
+    pub(crate) fn iov_lens(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
+        let listed = if self.iov_count == 0 { 0 } else { self.memory.count() };
+        (0..listed).map(|index| self.memory.at(index).map_or(0, |span| span.len() as u64))
+    }
+
+    /// The bytes moved.
+    pub(crate) fn payload(&self) -> Payload {
+        Payload { memory: self.memory, index: 0, offset: 0, left: self.moved }
+    }
+}
+
+/// The bytes that a call moved, taken from their front in portions.
+pub(crate) struct Payload {
+    memory: Memory,
+    index: usize,
+    offset: usize,
+    left: usize,
+}
+
+impl Payload {
+    /// How many bytes are not yet taken.
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Takes at most `room` bytes in as many spans as `slots` has; returns how many of each.
+    pub(crate) fn take(&mut self, slots: &mut [Span], mut room: usize) -> (usize, usize) {
+        let (mut used, mut taken) = (0_usize, 0_usize);
+        let mut slots = slots.iter_mut();
+        while room > 0 && self.left > 0 {
+            let Some(span) = self.memory.at(self.index) else {
+                self.left = 0;
+                break;
+            };
+            let span = span.after(self.offset).first(self.left);
+            if span.len() == 0 {
+                self.index = self.index.saturating_add(1);
+                self.offset = 0;
+                continue;
+            }
+            let Some(slot) = slots.next() else { break };
+            let span = span.first(room);
+            *slot = span;
+            used = used.saturating_add(1);
+            taken = taken.saturating_add(span.len());
+            room = room.saturating_sub(span.len());
+            self.left = self.left.saturating_sub(span.len());
+            self.offset = self.offset.saturating_add(span.len());
+        }
+        (used, taken)
+    }
+}
+
+/// The messages of one sendmmsg or recvmmsg.
+#[derive(Clone, Copy)]
+pub(crate) struct Messages {
+    base: *const mmsghdr,
+    moved: usize,
+    sent: bool,
+}
+
+impl Messages {
+    /// The messages sent.
+    ///
+    /// # Safety
+    /// If `ret` is not negative, the kernel has just handled that many elements of `base`, and what
+    /// they point to stays readable while the messages are used.
+    pub(crate) unsafe fn sent(base: *const mmsghdr, ret: c_int) -> Self {
+        Self { base, moved: usize::try_from(ret).unwrap_or(0), sent: true }
+    }
+
+    /// The messages received.
+    ///
+    /// # Safety
+    /// As for [`Messages::sent`].
+    pub(crate) unsafe fn received(base: *const mmsghdr, ret: c_int) -> Self {
+        Self { base, moved: usize::try_from(ret).unwrap_or(0), sent: false }
+    }
+
+    /// The messages, in order.
+    pub(crate) fn views(self) -> impl Iterator<Item = View> {
+        (0..self.moved).map(move |index| {
+            // SAFETY: the kernel has just handled this element, as the constructors demand.
+            let message = unsafe { self.base.wrapping_add(index).read_unaligned() };
+            let moved = isize::try_from(message.msg_len).unwrap_or(isize::MAX);
+            if self.sent {
+                // SAFETY: the kernel has just handled this element.
+                unsafe { View::sent(&raw const message.msg_hdr, moved) }
+            } else {
+                // SAFETY: the kernel has just handled this element.
+                unsafe { View::received(&raw const message.msg_hdr, moved) }
+            }
+        })
+    }
+}
+
+/// A length that the kernel gave back.
+///
+/// # Safety
+/// The kernel has just written to it.
+pub(crate) unsafe fn returned(len: *const socklen_t) -> socklen_t {
+    // SAFETY: the caller's promise.
+    unsafe { len.read_unaligned() }
+}
+
+/// The strings of a null-terminated array, such as `argv` and `environ`.
+///
+/// # Safety
+/// `array` is null, or such an array of terminated strings, which stay as they are while the
+/// strings are used.
+pub(crate) unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<Item = &'a CStr> {
+    let mut next = array;
+    core::iter::from_fn(move || {
+        if next.is_null() {
+            return None;
+        }
+        // SAFETY: not past the null that ends the array.
+        let string = unsafe { next.read() };
+        if string.is_null() {
+            return None;
+        }
+        next = next.wrapping_add(1);
+        // SAFETY: a terminated string by the caller's promise.
+        Some(unsafe { CStr::from_ptr(string) })
+    })
+}

@@ -1,0 +1,190 @@
+//! Messages made from the specs: every attribute of every set, in payloads of many lengths.
+
+use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::hextext::Line;
+use crate::spec_facts::{
+    Spec, Specs, integer, list, numbered_attributes, numbered_operations, text,
+};
+use crate::spec_layout;
+
+/// The message type that [`variants`] gives a generic family, for a `%genl` line before.
+pub const GENERIC_ID: u16 = 0x321;
+
+/// A message with one attribute innermost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// The message.
+    pub line: Line,
+    /// Where in it the innermost attribute's payload is.
+    pub payload: Range<usize>,
+}
+
+/// A way into a message: what encloses an attribute set.
+#[derive(Clone)]
+struct Way {
+    /// nlmsghdr's type.
+    kind: u16,
+    /// What stands before the attributes.
+    header: Vec<u8>,
+    /// The attributes around, from the outside in: what stands before each, and its number.
+    around: Vec<(Vec<u8>, u16)>,
+}
+
+/// The datagrams of one spec: each attribute that can be reached from a message, alone in it, with
+/// no payload, one byte less than its type has, as many, one more, and many more.
+#[must_use]
+pub fn variants(specs: &Specs, spec: &Spec) -> Vec<Variant> {
+    let generic = text(&spec.document, "protocol").is_none_or(|p| p.starts_with("genetlink"));
+    let number = if generic { 16 } else { integer(&spec.document, "protonum").unwrap_or(0) };
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    let mut ways: VecDeque<(&Spec, String, Way)> = starts(specs, spec, generic).into();
+    while let Some((owner, set, way)) = ways.pop_front() {
+        if !seen.insert((owner.file.clone(), set.clone())) {
+            continue;
+        }
+        let Some((owner, set)) = find_set(specs, owner, &set) else { continue };
+        for (attribute, number_in_set) in attributes(owner, set) {
+            let Ok(attribute_number) = u16::try_from(number_in_set) else { continue };
+            for len in lens(specs, owner, attribute) {
+                let payload: Vec<u8> = (0..len).map(|at| (at * 7 + 1) as u8).collect();
+                let bytes = way.message(&attribute_bytes(attribute_number, &payload));
+                let begin = bytes.len() - len.next_multiple_of(4);
+                for sent in [true, false] {
+                    let line = Line { protocol: number.to_string(), sent, bytes: bytes.clone() };
+                    found.push(Variant { line, payload: begin..begin + len });
+                }
+            }
+            for (before, inner) in inside(owner, set, attribute) {
+                let mut deeper = way.clone();
+                deeper.around.push((before, attribute_number));
+                ways.push_back((owner, inner, deeper));
+            }
+        }
+    }
+    found
+}
+
+impl Way {
+    /// A message with this inside.
+    fn message(&self, attribute: &[u8]) -> Vec<u8> {
+        let mut inner = attribute.to_vec();
+        for (before, number) in self.around.iter().rev() {
+            inner = [before.as_slice(), &attribute_bytes(*number | 0x8000, &inner)].concat();
+        }
+        let payload = [self.header.as_slice(), &inner].concat();
+        let len = u32::try_from(payload.len() + 16).expect("a small message");
+        let mut bytes = len.to_le_bytes().to_vec();
+        bytes.extend(self.kind.to_le_bytes());
+        bytes.extend(5_u16.to_le_bytes());
+        bytes.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend(payload);
+        bytes
+    }
+}
+
+/// An attribute with its padding.
+fn attribute_bytes(number: u16, payload: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(payload.len() + 4).expect("a small attribute");
+    let mut bytes = [len.to_le_bytes(), number.to_le_bytes()].concat();
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// The messages to begin from: one for each operation that says its attribute set.
+fn starts<'s>(specs: &'s Specs, spec: &'s Spec, generic: bool) -> Vec<(&'s Spec, String, Way)> {
+    let Some(operations) = spec.document.get("operations") else { return Vec::new() };
+    let high = spec.document.get("match").and_then(|m| integer(m, "type-high"));
+    let mut starts = Vec::new();
+    for (operation, number) in numbered_operations(spec) {
+        let of = |key| text(operation, key).or_else(|| text(operations, key));
+        let Some(set) = of("attribute-set") else { continue };
+        let fixed = of("fixed-header").and_then(|name| {
+            let (owner, definition) = specs.resolve(spec, name)?;
+            spec_layout::of(specs, owner, definition)?.size
+        });
+        let mut header = if generic { vec![number as u8, 1, 0, 0] } else { Vec::new() };
+        header.resize(header.len() + fixed.unwrap_or(0).next_multiple_of(4) as usize, 0);
+        let kind = match high {
+            _ if generic => GENERIC_ID,
+            Some(high) => (high << 8 | number) as u16,
+            None => number as u16,
+        };
+        starts.push((spec, set.to_owned(), Way { kind, header, around: Vec::new() }));
+    }
+    starts
+}
+
+fn find_set<'s>(specs: &'s Specs, spec: &'s Spec, name: &str) -> Option<(&'s Spec, &'s Value)> {
+    let (owner, name) = match name.split_once('/') {
+        Some((other, name)) => {
+            (specs.0.values().find(|s| s.file == other || s.name() == other)?, name)
+        }
+        None => (spec, name),
+    };
+    let set = list(&owner.document, "attribute-sets").iter();
+    Some((owner, set.into_iter().find(|set| text(set, "name") == Some(name))?))
+}
+
+/// The attributes of a set; those of a subset have their numbers from the whole.
+fn attributes<'s>(spec: &'s Spec, set: &'s Value) -> Vec<(&'s Value, i128)> {
+    let Some(whole) = text(set, "subset-of") else { return numbered_attributes(set) };
+    let sets = list(&spec.document, "attribute-sets").iter();
+    let whole = sets.into_iter().find(|other| text(other, "name") == Some(whole));
+    let numbers = whole.map(numbered_attributes).unwrap_or_default();
+    let number = |name| numbers.iter().find(|(a, _)| text(a, "name") == name).map(|(_, n)| *n);
+    let own = list(set, "attributes").iter();
+    own.filter_map(|attribute| Some((attribute, number(text(attribute, "name"))?))).collect()
+}
+
+/// The lengths to try for an attribute.
+fn lens(specs: &Specs, spec: &Spec, attribute: &Value) -> Vec<usize> {
+    let kind = text(attribute, "type").unwrap_or_default();
+    let of_struct = || {
+        let (owner, definition) = specs.resolve(spec, text(attribute, "struct")?)?;
+        spec_layout::of(specs, owner, definition)?.size
+    };
+    let width = kind.strip_prefix(['u', 's']).and_then(|bits| bits.parse::<usize>().ok());
+    let exact = of_struct()
+        .map(|size| size as usize)
+        .or_else(|| width.map(|bits| bits / 8))
+        .unwrap_or(match kind {
+            "bitfield32" => 8,
+            "flag" => 0,
+            "uint" | "sint" => 4,
+            _ => 6,
+        });
+    let mut lens = vec![0, 1, exact.saturating_sub(1), exact, exact + 1, 2 * exact + 9];
+    lens.sort_unstable();
+    lens.dedup();
+    lens
+}
+
+/// The sets that an attribute may hold, each with what must stand before it.
+fn inside(spec: &Spec, set: &Value, attribute: &Value) -> Vec<(Vec<u8>, String)> {
+    let plain =
+        ["nested-attributes", "attribute-set"].iter().filter_map(|key| text(attribute, key));
+    let mut inside: Vec<_> = plain.map(|name| (Vec::new(), name.to_owned())).collect();
+    let (Some(message), Some(selector)) =
+        (text(attribute, "sub-message"), text(attribute, "selector"))
+    else {
+        return inside;
+    };
+    let chooser = attributes(spec, set);
+    let chooser = chooser.iter().find(|(a, _)| text(a, "name") == Some(selector));
+    let Some((_, number)) = chooser else { return inside };
+    let messages = list(&spec.document, "sub-messages").iter();
+    let found = messages.into_iter().find(|m| text(m, "name") == Some(message));
+    for format in found.map(|message| list(message, "formats")).unwrap_or_default() {
+        // Only what a string chooses: the kinds of links, of queueing disciplines …
+        if let (Some(value), Some(name)) = (text(format, "value"), text(format, "attribute-set")) {
+            let word = [value.as_bytes(), &[0]].concat();
+            inside.push((attribute_bytes(*number as u16, &word), name.to_owned()));
+        }
+    }
+    inside
+}

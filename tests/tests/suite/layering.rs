@@ -1,0 +1,136 @@
+//! The architecture's rules that can be read off the sources.
+
+use std::fs;
+
+use nltests::root;
+use nltests::sources::{Source, rust_files};
+
+/// Which of the viewer's modules may name which others. `wire` knows bytes and no names, `spec`
+/// knows names and no bytes, only `decode` joins them; outputs see only what `decode` shows them.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("wire", &[]),
+    ("spec", &[]),
+    ("decode", &["wire", "spec"]),
+    ("state", &["decode"]),
+    ("output", &["decode", "state"]),
+    ("filter", &["decode", "state", "output"]),
+    ("source", &["error", "state"]),
+    ("error", &["source", "spec"]),
+    ("cli", &["filter", "output", "error"]),
+    ("app", &["decode", "error", "filter", "output", "source", "spec", "state"]),
+    ("lib", &[]),
+    ("main", &["app", "cli", "error"]),
+];
+
+/// The shim's files that may have unsafe code.
+const UNSAFE: &[&str] =
+    &["shim/src/hooks/", "shim/src/real.rs", "shim/src/view.rs", "shim/src/sys.rs"];
+
+/// What a file of more than 500 lines says at its top.
+const LONG_BECAUSE: &str = "//! Long because ";
+
+fn check(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{} breaches:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The module that a file of the viewer belongs to.
+fn module(source: &Source) -> &str {
+    let inside = source.path.strip_prefix("viewer/src/").expect("a file of the viewer");
+    inside.split(['/', '.']).next().unwrap_or(inside)
+}
+
+#[test]
+fn modules_name_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for source in rust_files("viewer/src") {
+        let own = module(&source);
+        let start = if own == "main" { "nlview::" } else { "crate::" };
+        let Some((_, allowed)) = MAY_NAME.iter().find(|(name, _)| *name == own) else {
+            wrong.push(format!("{}: module {own} has no place in the table", source.path));
+            continue;
+        };
+        for (line, named) in source.modules_named(start) {
+            // What is no module (a macro, a re-exported type) belongs to the crate's root.
+            let known = MAY_NAME.iter().any(|(name, _)| *name == named);
+            if known && named != own && !allowed.contains(&named.as_str()) {
+                wrong.push(format!("{}:{line}: {own} may not name {named}", source.path));
+            }
+        }
+    }
+    check(&wrong);
+}
+
+#[test]
+fn unsafe_code_stands_in_named_files_only() {
+    let mut wrong = Vec::new();
+    for folder in ["proto", "shim", "viewer", "tests"] {
+        for source in rust_files(folder) {
+            let named = UNSAFE.iter().any(|path| source.path.starts_with(path));
+            let uses = source.code().find(|(_, line)| {
+                line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe")
+            });
+            if let (Some((line, text)), false) = (uses, named) {
+                // Only the name of the lint, or text about it.
+                if !text.contains("unsafe_code") && !text.contains('"') {
+                    wrong.push(format!("{}:{line}: unsafe code", source.path));
+                }
+            }
+        }
+    }
+    for file in ["proto/src/lib.rs", "viewer/src/lib.rs", "viewer/src/main.rs", "tests/src/lib.rs"]
+    {
+        let text = fs::read_to_string(root().join(file)).unwrap_or_default();
+        if !text.contains("#![forbid(unsafe_code)]") {
+            wrong.push(format!("{file}: does not forbid unsafe code"));
+        }
+    }
+    check(&wrong);
+}
+
+#[test]
+fn long_files_say_why() {
+    let mut wrong = Vec::new();
+    for folder in ["proto", "shim", "viewer", "tests"] {
+        for source in rust_files(folder) {
+            let lines = source.text.lines().count();
+            if lines > 500 && !source.text.lines().any(|line| line.starts_with(LONG_BECAUSE)) {
+                wrong.push(format!("{}: {lines} lines and no `{LONG_BECAUSE}…`", source.path));
+            }
+        }
+    }
+    check(&wrong);
+}
+
+#[test]
+fn the_records_encoding_is_named_in_one_file() {
+    let mut wrong = Vec::new();
+    for folder in ["proto/src", "shim/src", "viewer/src"] {
+        for source in rust_files(folder) {
+            for (line, text) in source.code() {
+                if text.contains("bincode") && source.path != "proto/src/codec.rs" {
+                    wrong.push(format!("{}:{line}: names bincode", source.path));
+                }
+            }
+        }
+    }
+    check(&wrong);
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    // Put together here, so that this file is not found.
+    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X:"].concat()];
+    let calls =
+        [["todo", "!("].concat(), ["unimplemented", "!("].concat(), ["#[ig", "nore"].concat()];
+    let mut wrong = Vec::new();
+    for folder in ["proto", "shim", "viewer", "tests"] {
+        for source in rust_files(folder) {
+            for (index, line) in source.text.lines().enumerate() {
+                if marks.iter().chain(&calls).any(|mark| line.contains(mark.as_str())) {
+                    wrong.push(format!("{}:{}: {}", source.path, index + 1, line.trim()));
+                }
+            }
+        }
+    }
+    check(&wrong);
+}

@@ -1,0 +1,28 @@
+//! Every format prints something for every datagram. The first two bytes choose protocol and
+//! direction.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nlview::decode::{Direction, Engine, NoNames};
+use nlview::output::{Datagram, FORMATS, Style};
+use nlview::spec::Registry;
+
+thread_local! {
+    static REGISTRY: Registry = Registry::builtin();
+}
+
+fuzz_target!(|input: &[u8]| {
+    let [protocol, direction, bytes @ ..] = input else { return };
+    let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
+    let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1 };
+    REGISTRY.with(|registry| {
+        let engine = Engine { registry, names: &NoNames };
+        for format in FORMATS {
+            let mut out = Vec::new();
+            (format.make)(&Style::default()).datagram(&engine, &datagram, &mut out);
+            assert_eq!(out.last(), Some(&b'\n'), "{}: no line", format.name);
+            // What is printed grows with what came in, not faster.
+            assert!(out.len() <= 65_536 + bytes.len() * 4096, "{}", format.name);
+        }
+    });
+});

@@ -1,0 +1,135 @@
+//! Decodes what connected programs say, until no more comes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::error::say;
+use crate::source::reader::{Connection, Event, Reading};
+use crate::source::stream::{Piece, Stream};
+
+/// A process that was still connected when reading stopped: its id and its name.
+pub(super) type Left = (u32, String);
+
+/// A connection and what has come of it.
+struct Speaker {
+    connection: Arc<Connection>,
+    stream: Stream,
+    /// The processes that spoke by it: after a fork there are several.
+    processes: Vec<u64>,
+    /// Bytes that belong to no record.
+    skipped: usize,
+}
+
+/// Decodes until the reader ends, or nobody wants what is decoded and `until_in_vain` says to end
+/// then. Returns who was still connected.
+pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: bool) -> Vec<Left> {
+    let mut speakers: HashMap<u64, Speaker> = HashMap::new();
+    let mut left = Vec::new();
+    loop {
+        let event = match reading.poll() {
+            Some(event) => event,
+            None => {
+                session.flush();
+                match reading.wait() {
+                    Some(event) => event,
+                    None => break,
+                }
+            }
+        };
+        if until_in_vain && session.is_in_vain() {
+            break;
+        }
+        match event {
+            Event::Opened(connection) => {
+                speakers.insert(connection.id, Speaker::new(connection));
+            }
+            Event::Bytes(id, chunk) => {
+                if let Some(speaker) = speakers.get_mut(&id)
+                    && !speaker.hear(chunk.bytes(), session)
+                {
+                    speakers.remove(&id);
+                }
+                reading.recycle(chunk);
+            }
+            Event::Closed(id) => {
+                if let Some(speaker) = speakers.remove(&id) {
+                    speaker.end(&speakers, session);
+                }
+            }
+            Event::Left(id) => {
+                if let Some(speaker) = speakers.remove(&id) {
+                    left.extend(speaker.who(session));
+                    speaker.end(&speakers, session);
+                }
+            }
+        }
+    }
+    left
+}
+
+impl Speaker {
+    fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, stream: Stream::new(), processes: Vec::new(), skipped: 0 }
+    }
+
+    /// Takes bytes; false if there is no use in more of them.
+    fn hear(&mut self, bytes: &[u8], session: &mut Session) -> bool {
+        let Self { connection, stream, processes, skipped } = self;
+        let heard = stream.feed(bytes, &mut |piece| match piece {
+            Piece::Frame(head, whole, body) => {
+                if processes.last() != Some(&head.process) {
+                    note(processes, head.process);
+                }
+                session.frame(&head, whole, body);
+            }
+            Piece::Skipped(len) => *skipped = skipped.saturating_add(len),
+        });
+        let Err(error) = heard else { return true };
+        connection.refuse();
+        let pid = connection.peer.pid;
+        say(format_args!("process {pid} is not listened to any more: it sends {error}"));
+        false
+    }
+
+    /// The connection is closed: takes what is left of it.
+    fn end(mut self, others: &HashMap<u64, Self>, session: &mut Session) {
+        let torn = self.stream.finish(&mut |piece| match piece {
+            Piece::Frame(head, whole, body) => session.frame(&head, whole, body),
+            Piece::Skipped(len) => self.skipped = self.skipped.saturating_add(len),
+        });
+        let skipped = self.skipped.saturating_add(torn);
+        if skipped > 0 {
+            let pid = self.connection.peer.pid;
+            say(format_args!("process {pid} sent {skipped} bytes that belong to no record"));
+        }
+        for key in self.processes {
+            // It may have connected anew before we saw the old connection close.
+            if !others.values().any(|other| other.processes.contains(&key)) {
+                session.end_process(key);
+            }
+        }
+    }
+
+    /// The processes that speak by it.
+    fn who(&self, session: &Session) -> Vec<Left> {
+        let known = self.processes.iter().filter_map(|key| session.process(*key));
+        let mut who: Vec<Left> = known.map(|process| (process.pid, process.comm.clone())).collect();
+        if who.is_empty() {
+            who.push((self.connection.peer.pid, "process".into()));
+        }
+        who
+    }
+}
+
+/// Moves a process to the end of the list, where the next frame's is looked for first.
+fn note(processes: &mut Vec<u64>, key: u64) {
+    /// A connection that ever more processes share is one of a program that forks for ever; its
+    /// first ones have long ended.
+    const MAX_PROCESSES: usize = 1024;
+    processes.retain(|known| *known != key);
+    if processes.len() >= MAX_PROCESSES {
+        processes.remove(0);
+    }
+    processes.push(key);
+}

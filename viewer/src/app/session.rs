@@ -1,0 +1,228 @@
+//! From frames to text: one session, however many processes speak in it.
+
+use std::rc::Rc;
+
+use nlproto::codec::{self, FrameHead};
+use nlproto::{Call, Function, Name};
+
+use super::sink::Sink;
+use crate::decode::{Direction, Engine};
+use crate::error::{Error, say};
+use crate::output::{CallRecord, Datagram, Output};
+use crate::source::capture;
+use crate::spec::Registry;
+use crate::state::names::NameTable;
+use crate::state::process::Process;
+use crate::state::reassembly::{Reassembly, Receiver};
+
+/// Text is written when so much of it has come together, even if more is waiting to be decoded.
+const BATCH_LEN: usize = 64 << 10;
+
+/// Records go in; text and a capture come out.
+pub(super) struct Session {
+    reassembly: Reassembly,
+    show: Show,
+    capture: Option<capture::Writer>,
+    /// Frames that hold no record.
+    unreadable: u64,
+    /// The first thing that went wrong in writing. What can go on goes on.
+    failure: Option<Error>,
+}
+
+/// Shows what it is told.
+struct Show {
+    registry: Rc<Registry>,
+    names: NameTable,
+    /// Makes a name table that knows nothing.
+    no_names: fn() -> NameTable,
+    output: Box<dyn Output>,
+    sink: Sink,
+    text: Vec<u8>,
+    records: u64,
+    lost: u64,
+    /// Calls of functions that a newer shim knows.
+    unknown: u64,
+}
+
+impl Session {
+    pub(super) fn new(
+        registry: Registry,
+        no_names: fn() -> NameTable,
+        output: Box<dyn Output>,
+        sink: Sink,
+        capture: Option<capture::Writer>,
+    ) -> Self {
+        let show = Show {
+            registry: Rc::new(registry),
+            names: no_names(),
+            no_names,
+            output,
+            sink,
+            text: Vec::new(),
+            records: 0,
+            lost: 0,
+            unknown: 0,
+        };
+        Self { reassembly: Reassembly::new(), show, capture, unreadable: 0, failure: None }
+    }
+
+    /// The specs it decodes by.
+    pub(super) fn registry(&self) -> Rc<Registry> {
+        Rc::clone(&self.show.registry)
+    }
+
+    /// Takes a frame: its head, all of its bytes, and the body among them.
+    pub(super) fn frame(&mut self, head: &FrameHead, whole: &[u8], body: &[u8]) {
+        match codec::decode(body) {
+            Ok(record) => self.reassembly.accept(head, &record, &mut self.show),
+            Err(e) => {
+                if self.unreadable == 0 {
+                    say(format_args!("{e}; it is passed over"));
+                }
+                self.unreadable = self.unreadable.saturating_add(1);
+            }
+        }
+        if let Some(writer) = &mut self.capture {
+            // Names that the kernel was asked for come before the frame that needed them, so that a
+            // replay has them in time.
+            let mut written = Ok(());
+            self.show.names.take_asked(|name| {
+                if written.is_ok() {
+                    written = writer.name(name);
+                }
+            });
+            let written = written.and_then(|()| writer.frame(whole));
+            self.check_capture(written);
+        }
+        self.write_full_batch();
+    }
+
+    /// Shows a datagram that no call surrounds.
+    pub(super) fn datagram(&mut self, protocol: u32, direction: Direction, bytes: &[u8]) {
+        self.show.datagram(protocol, direction, bytes);
+        self.write_full_batch();
+    }
+
+    /// Takes a name from outside the stream.
+    pub(super) fn name(&mut self, name: &Name<'_>) {
+        self.show.name(name);
+    }
+
+    /// Forgets all names.
+    pub(super) fn forget_names(&mut self) {
+        self.show.names = (self.show.no_names)();
+    }
+
+    /// A process will say no more.
+    pub(super) fn end_process(&mut self, key: u64) {
+        self.reassembly.end_process(key, &mut self.show);
+    }
+
+    /// What is known of a process.
+    pub(super) fn process(&self, key: u64) -> Option<&Process> {
+        self.reassembly.process(key)
+    }
+
+    /// Writes out everything; to be called before waiting.
+    pub(super) fn flush(&mut self) {
+        self.write_text();
+        if let Some(writer) = &mut self.capture {
+            let written = writer.flush();
+            self.check_capture(written);
+        }
+    }
+
+    /// Whether nothing that comes would be written anywhere.
+    pub(super) const fn is_in_vain(&self) -> bool {
+        !self.show.sink.is_open() && self.capture.is_none()
+    }
+
+    /// Ends the session: shows what is unfinished, and sums up what is missing.
+    pub(super) fn end(mut self) -> Result<(), Error> {
+        self.reassembly.end(&mut self.show);
+        self.show.output.end(&mut self.show.text);
+        self.flush();
+        for (count, what) in [
+            (self.show.lost, "records were lost"),
+            (self.unreadable, "records could not be read"),
+            (self.show.unknown, "calls are of functions that this nlview does not know"),
+        ] {
+            if count > 0 {
+                say(format_args!("{count} {what}"));
+            }
+        }
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    fn write_full_batch(&mut self) {
+        if self.show.text.len() >= BATCH_LEN {
+            self.write_text();
+        }
+    }
+
+    fn write_text(&mut self) {
+        let written = self.show.sink.write(&self.show.text);
+        self.show.text.clear();
+        if let Err(e) = written {
+            self.fail(e);
+        }
+    }
+
+    fn check_capture(&mut self, written: Result<(), crate::source::Error>) {
+        if let Err(e) = written {
+            self.capture = None;
+            self.fail(e.into());
+        }
+    }
+
+    /// The first failure is what the command ends with; each is told when it happens.
+    fn fail(&mut self, error: Error) {
+        match self.failure {
+            Some(_) => say(format_args!("{error}")),
+            None => self.failure = Some(error),
+        }
+    }
+}
+
+impl Show {
+    fn datagram(&mut self, protocol: u32, direction: Direction, bytes: &[u8]) {
+        self.records = self.records.saturating_add(1);
+        let names = self.names.scope(None, -1);
+        let engine = Engine { registry: &self.registry, names: &names };
+        let datagram = Datagram { protocol, direction, bytes, record: self.records };
+        self.output.datagram(&engine, &datagram, &mut self.text);
+    }
+}
+
+impl Receiver for Show {
+    fn process(&mut self, process: &Process) {
+        self.output.process(process, &mut self.text);
+    }
+
+    fn call(&mut self, process: &Process, call: &Call<'_>) {
+        let Some(function) = Function::from_number(call.head.function) else {
+            self.unknown = self.unknown.saturating_add(1);
+            return;
+        };
+        self.names.observe(process, call);
+        self.records = self.records.saturating_add(1);
+        let names = self.names.scope(Some(process), call.head.fd);
+        let engine = Engine { registry: &self.registry, names: &names };
+        let socket = process.sockets.get(&call.head.fd);
+        let record = CallRecord { process, call, function, socket, record: self.records };
+        self.output.call(&engine, &record, &mut self.text);
+    }
+
+    fn lost(&mut self, process: &Process, count: u64) {
+        self.lost = self.lost.saturating_add(count);
+        self.output.lost(process, count, &mut self.text);
+    }
+
+    fn bye(&mut self, process: &Process) {
+        self.output.bye(process, &mut self.text);
+    }
+
+    fn name(&mut self, name: &Name<'_>) {
+        self.names.add(name);
+    }
+}

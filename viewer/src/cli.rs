@@ -1,0 +1,317 @@
+//! The command line: what can be typed, and what it means.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
+
+use crate::app::{Color, FORMATS, Format, Plan, Task, TimeStyle};
+use crate::error::{exit, say};
+
+/// Records, decodes and prints the netlink messages of any program.
+#[derive(Parser)]
+#[command(
+    name = "nlview",
+    version,
+    about,
+    override_usage = "nlview [OPTIONS] [--] PROG [ARGS]...\n       \
+                      nlview [OPTIONS] --listen[=SOCKET]\n       \
+                      nlview [OPTIONS] --read FILE",
+    after_help = AFTER_HELP,
+    after_long_help = AFTER_LONG_HELP,
+    group = ArgGroup::new("task").required(true)
+        .args(["command", "listen", "read", "shim_path", "generate"])
+)]
+struct Args {
+    /// Program to run, and its arguments
+    ///
+    /// It keeps its own stdin, stdout, stderr, terminal and signals.
+    #[arg(value_name = "PROG", trailing_var_arg = true)]
+    command: Vec<OsString>,
+
+    /// Serve programs that preload the shim, until interrupted
+    ///
+    /// Start them with `LD_PRELOAD=$(nlview --shim-path) PROG`. Without SOCKET it is
+    /// $XDG_RUNTIME_DIR/nlview.sock, else /tmp/nlview-UID/nlview.sock, where the shim looks by itself;
+    /// for another one set NLHOOK_SOCKET in the programs' environment.
+    #[arg(short, long, value_name = "SOCKET", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "absent, without a value, with one")]
+    listen: Option<Option<PathBuf>>,
+
+    /// Replay a capture, or hex text (- is stdin)
+    ///
+    /// Hex text has one datagram a line: a protocol (NETLINK_ROUTE, ROUTE or a number), > for what
+    /// is sent to the kernel or < for what is received, and the bytes in hex.
+    #[arg(short, long, value_name = "FILE")]
+    read: Option<PathBuf>,
+
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", value_parser = format_parser(),
+          default_value = default_format())]
+    format: &'static Format,
+
+    /// Print to FILE instead (- is stdout)
+    ///
+    /// The default is stderr when PROG is run, else stdout.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Also write a capture, for --read
+    #[arg(short, long, value_name = "FILE")]
+    write: Option<PathBuf>,
+
+    /// Show the time of each record; -t alone is -t=clock
+    #[arg(short, long, value_name = "STYLE", value_enum, num_args = 0..=1, require_equals = true,
+          default_value = "none", default_missing_value = "clock")]
+    time: Time,
+
+    /// Show the bytes in hex beside the decode
+    #[arg(short = 'x', long)]
+    hex: bool,
+
+    /// Show at most N bytes of a string
+    #[arg(short, long, value_name = "N", default_value_t = 9999)]
+    string_limit: usize,
+
+    /// Show keys and other secrets in full
+    #[arg(long)]
+    show_secrets: bool,
+
+    /// When to use colour
+    ///
+    /// `auto` is on a terminal only, and heeds NO_COLOR and CLICOLOR_FORCE.
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    color: When,
+
+    /// Add a spec file, or all of a folder (repeatable)
+    #[arg(long, value_name = "FILE|DIR")]
+    spec: Vec<PathBuf>,
+
+    /// Print the path of libnlhook.so, for LD_PRELOAD
+    #[arg(long, exclusive = true)]
+    shim_path: bool,
+
+    /// Print the manual page, or completions for a shell
+    #[arg(long, value_name = "WHAT", value_enum, exclusive = true)]
+    generate: Option<Generate>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  nlview ip link                     what ip says to the kernel, and what it hears
+  nlview -w ip.nlcap -- ip -s link   keep it, to look at it again with nlview -r ip.nlcap
+  nlview --listen                    serve programs started with
+                                     LD_PRELOAD=$(nlview --shim-path) PROG";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  nlview ip link                     what ip says to the kernel, and what it hears
+  nlview -w ip.nlcap -- ip -s link   keep it, to look at it again with nlview -r ip.nlcap
+  nlview --listen                    serve programs started with
+                                     LD_PRELOAD=$(nlview --shim-path) PROG
+
+Exit status:
+  PROG's own; 128+N if signal N ended it; 125 if nlview itself failed; 126 if PROG cannot be
+  executed; 127 if there is no such PROG. With --listen and --read 0, or 1 if something failed or
+  the capture is cut short. 2 if the command line makes no sense.
+
+Environment:
+  NLVIEW_SHIM       a libnlhook.so to preload instead of nlview's own
+  XDG_RUNTIME_DIR   where sockets are made
+  TMPDIR            where libnlhook.so is put
+  NO_COLOR, CLICOLOR_FORCE, TERM";
+
+/// How times are shown.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Time {
+    /// Not at all
+    None,
+    /// Time of day with microseconds, UTC
+    Clock,
+    /// Seconds since 1970 with microseconds
+    Epoch,
+    /// Seconds since the first record
+    Relative,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What `--generate` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Generate {
+    Man,
+    CompleteBash,
+    CompleteZsh,
+    CompleteFish,
+}
+
+/// Reads the command line. What is asked for about the command itself (help, a manual page) is done
+/// at once; then, and after a mistake, the status to end with is returned.
+///
+/// # Errors
+/// There is nothing more to do.
+pub fn parse() -> Result<Plan, u8> {
+    let args = Args::try_parse().map_err(|error| report(&error))?;
+    match args.generate {
+        Some(what) => Err(generate(what)),
+        None => Ok(args.into_plan()),
+    }
+}
+
+impl Args {
+    fn into_plan(self) -> Plan {
+        let task = match (self.listen, self.read, self.shim_path) {
+            (Some(socket), ..) => Task::Listen(socket),
+            (None, Some(file), _) => Task::Read(file),
+            (None, None, true) => Task::ShimPath,
+            (None, None, false) => Task::Run(self.command),
+        };
+        Plan {
+            task,
+            format: self.format,
+            output: self.output,
+            write: self.write,
+            specs: self.spec,
+            color: match self.color {
+                When::Auto => Color::Auto,
+                When::Always => Color::Always,
+                When::Never => Color::Never,
+            },
+            time: match self.time {
+                Time::None => TimeStyle::None,
+                Time::Clock => TimeStyle::Clock,
+                Time::Epoch => TimeStyle::Epoch,
+                Time::Relative => TimeStyle::Relative,
+            },
+            hex: self.hex,
+            string_limit: self.string_limit,
+            show_secrets: self.show_secrets,
+        }
+    }
+}
+
+/// The formats by name; the list of them is the outputs' own.
+fn format_parser() -> impl TypedValueParser<Value = &'static Format> {
+    let names = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(names)
+        .try_map(|name| FORMATS.iter().find(|format| format.name == name).ok_or("no such format"))
+}
+
+fn default_format() -> &'static str {
+    FORMATS.first().map_or("", |format| format.name)
+}
+
+/// Prints help where it was asked for, else says what is wrong with the command line.
+fn report(error: &clap::Error) -> u8 {
+    let text = error.render();
+    if error.use_stderr() {
+        let text = text.to_string();
+        say_lines(text.strip_prefix("error: ").unwrap_or(&text));
+        return exit::USAGE;
+    }
+    let text = if io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+    print(text.as_bytes())
+}
+
+/// A message of several lines, of which the first is the diagnostic.
+fn say_lines(text: &str) {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    say(format_args!("{first}"));
+    // Without stderr there is nobody left to tell.
+    let _nobody_to_tell = io::stderr().lock().write_all(rest.as_bytes());
+}
+
+fn generate(what: Generate) -> u8 {
+    use clap_complete::Shell;
+    let mut command = Args::command();
+    let mut text = Vec::new();
+    let shell = match what {
+        Generate::Man => None,
+        Generate::CompleteBash => Some(Shell::Bash),
+        Generate::CompleteZsh => Some(Shell::Zsh),
+        Generate::CompleteFish => Some(Shell::Fish),
+    };
+    match shell {
+        Some(shell) => clap_complete::generate(shell, &mut command, "nlview", &mut text),
+        None => {
+            if let Err(e) = clap_mangen::Man::new(command).render(&mut text) {
+                say(format_args!("cannot make the manual page: {e}"));
+                return exit::FAILED;
+            }
+        }
+    }
+    print(&text)
+}
+
+/// Prints to stdout; a reader that went away is no failure.
+fn print(text: &[u8]) -> u8 {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            say(format_args!("cannot write to the standard output: {}", crate::error::reason(&e)));
+            exit::FAILED
+        }
+        _ => exit::DONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Plan, clap::Error> {
+        Args::try_parse_from(line.split(' ')).map(Args::into_plan)
+    }
+
+    fn task(line: &str) -> Task {
+        parse(line).unwrap_or_else(|e| panic!("{line}: {e}")).task
+    }
+
+    fn run(command: &[&str]) -> Task {
+        Task::Run(command.iter().map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_program_is_its_own() {
+        assert_eq!(task("nlview ip -s link --help"), run(&["ip", "-s", "link", "--help"]));
+        assert_eq!(task("nlview -x -- ip -- link"), run(&["ip", "--", "link"]));
+        assert_eq!(task("nlview -t ip -t"), run(&["ip", "-t"]));
+        assert_eq!(task("nlview -t=epoch -s100 ip"), run(&["ip"]));
+        assert_eq!(task("nlview -f json ip -f inet"), run(&["ip", "-f", "inet"]));
+    }
+
+    #[test]
+    fn one_task_at_a_time() {
+        assert_eq!(task("nlview --listen"), Task::Listen(None));
+        assert_eq!(task("nlview --listen=/s"), Task::Listen(Some("/s".into())));
+        assert_eq!(task("nlview -r -"), Task::Read("-".into()));
+        assert_eq!(task("nlview --shim-path"), Task::ShimPath);
+        for line in ["nlview", "nlview -x", "nlview --listen ip", "nlview -r a ip"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert!(parse("nlview --listen -r a").is_err());
+        assert!(parse("nlview --shim-path ip").is_err());
+    }
+
+    #[test]
+    fn formats_are_those_of_the_outputs() {
+        for format in FORMATS {
+            let plan = parse(&format!("nlview -f {} ip", format.name)).ok().unwrap();
+            assert_eq!(plan.format.name, format.name);
+        }
+        assert!(parse("nlview -f nonsense ip").is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! Numbers and short values: an integer with names, an address, text.
+
+use super::context::Decoder;
+use super::{Hint, Opaque, Order, Slot, TextKind, Value, Visitor};
+use crate::spec::model::{Enum, Meaning, Scalar, ValueNames};
+use crate::wire;
+
+impl<'a, V: Visitor> Decoder<'a, V> {
+    /// A number at the front of `bytes`, if they have a size that it can have.
+    pub(super) fn scalar(&mut self, slot: Slot<'_>, scalar: &'a Scalar, bytes: &[u8], at: usize) {
+        let scalar = scalar.strace.as_deref().filter(|_| V::STRACE).unwrap_or(scalar);
+        let have = bytes.len();
+        let own = usize::from(scalar.size);
+        // Times are numbers of the payload's own width, which grew from 32 to 64 bits over the years.
+        let any_width = scalar.any_width || matches!(scalar.hint, Hint::ClockT | Hint::Msecs);
+        let named = scalar.names != ValueNames::None;
+        let width = if any_width && have <= 8 {
+            Some(have)
+        } else if any_width {
+            None
+        } else if own == 0 {
+            Some(have).filter(|n| *n == 4 || *n == 8)
+        } else {
+            Some(own).filter(|n| have >= *n && !(named && !scalar.any_len && have > 8))
+        };
+        match width.and_then(|n| bytes.get(..n)).filter(|field| !field.is_empty()) {
+            Some(field) => self.number(slot, scalar, field),
+            None => self.wrong_size(slot, at, bytes, own.max(1)),
+        }
+    }
+
+    /// A number that fills `field`.
+    pub(super) fn number(&mut self, slot: Slot<'_>, scalar: &'a Scalar, field: &[u8]) {
+        let scalar = scalar.strace.as_deref().filter(|_| V::STRACE).unwrap_or(scalar);
+        let value = self.meaning(scalar, field);
+        self.visitor.value(slot, &value);
+    }
+
+    fn meaning(&self, scalar: &'a Scalar, field: &[u8]) -> Value<'a> {
+        let len = field.len();
+        let v = wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big"));
+        let size = u8::try_from(len).unwrap_or(8);
+        let order = scalar.order;
+        let names = match scalar.names {
+            ValueNames::Enum(id) | ValueNames::Flags(id) => self.tables.enumeration(id),
+            ValueNames::None => None,
+        };
+        let plain = |set: &&Enum| set.partial && !set.is_flags && set.name_of(v).is_none();
+        if let Some(set) = names.filter(|set| !plain(set)) {
+            let label = scalar.label.as_deref().or(set.label.as_deref());
+            return match scalar.names {
+                ValueNames::Flags(_) => Value::Flags { v, size, order, set, more: None, label },
+                _ => Value::Enum { v, size, order, name: set.name_of(v), label },
+            };
+        }
+        match scalar.meaning {
+            Meaning::Interface => {
+                let index = if scalar.signed { sign_extend(v, len) } else { v.cast_signed() };
+                let low = u32::try_from(v & 0xffff_ffff).unwrap_or(0);
+                Value::Interface { index, name: self.engine.names.interface(low) }
+            }
+            Meaning::Errno => self.errno(sign_extend(v, len)),
+            Meaning::Ipv4 => Value::Ipv4(u32::try_from(v & 0xffff_ffff).unwrap_or(0).to_be_bytes()),
+            Meaning::Number if scalar.signed => {
+                Value::Int { v: sign_extend(v, len), size, order, hint: scalar.hint }
+            }
+            Meaning::Number => Value::Uint { v, size, order, hint: scalar.hint },
+        }
+    }
+
+    /// An error number as the kernel writes it, negative.
+    pub(super) fn errno(&self, v: i64) -> Value<'a> {
+        let v32 = i32::try_from(v).unwrap_or(i32::MAX);
+        let names = self.tables.control().errors.and_then(|id| self.tables.enumeration(id));
+        let name = if v32 < 0 {
+            names.and_then(|names| names.name_of(u64::from(v32.unsigned_abs())))
+        } else {
+            None
+        };
+        Value::Errno { v: v32, name }
+    }
+
+    pub(super) fn text(&mut self, slot: Slot<'_>, kind: TextKind, bytes: &[u8]) {
+        self.visitor.value(slot, &Value::Text { bytes, kind });
+    }
+
+    pub(super) fn ipv4(&mut self, slot: Slot<'_>, bytes: &[u8], at: usize) {
+        match bytes.first_chunk() {
+            Some(address) => self.visitor.value(slot, &Value::Ipv4(*address)),
+            None => self.wrong_size(slot, at, bytes, 4),
+        }
+    }
+
+    pub(super) fn ipv6(&mut self, slot: Slot<'_>, bytes: &[u8], at: usize) {
+        match bytes.first_chunk() {
+            Some(address) => self.visitor.value(slot, &Value::Ipv6(*address)),
+            None => self.wrong_size(slot, at, bytes, 16),
+        }
+    }
+
+    /// An address of either kind, told by its length.
+    pub(super) fn ip(&mut self, slot: Slot<'_>, bytes: &[u8]) {
+        match bytes.len() {
+            4 => self.ipv4(slot, bytes, 0),
+            16 => self.ipv6(slot, bytes, 0),
+            _ => self.bytes(slot, bytes, Opaque::ByNature),
+        }
+    }
+
+    pub(super) fn uuid(&mut self, slot: Slot<'_>, bytes: &[u8], at: usize) {
+        match <[u8; 16]>::try_from(bytes) {
+            Ok(uuid) => self.visitor.value(slot, &Value::Uuid(uuid)),
+            Err(_) => self.wrong_size(slot, at, bytes, 16),
+        }
+    }
+}
+
+/// Reads `len` bytes' worth of a number as signed.
+fn sign_extend(v: u64, len: usize) -> i64 {
+    let unused = 64u32.saturating_sub(u32::try_from(len.saturating_mul(8)).unwrap_or(64));
+    match unused {
+        0 | 64.. => v.cast_signed(),
+        bits => (v << bits).cast_signed() >> bits,
+    }
+}

@@ -1,0 +1,384 @@
+//! A buffer's text: what stands for the bytes in `sendto(3, …, 32, 0)`.
+//!
+//! ```text
+//! [{nlmsghdr}, {fixed header}, [[{nlattr}, value], [{nlattr}, value]]]
+//! ```
+//! A list of one is written without its brackets, and so is a message or attribute without payload.
+
+use super::lexical::{
+    comment, dec, hex, hex_padded, hex_string, ipv4, ipv6, mac, quoted, signed, text,
+};
+use crate::decode::{
+    AttrHead, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor,
+};
+use crate::spec::model::Enum;
+use crate::wire::attr;
+
+/// What is open, so that separators and closing brackets come right.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    close: Option<u8>,
+    items: usize,
+    /// A struct that is cut short: shown by its first member alone.
+    short: bool,
+    /// Not shown at all.
+    muted: bool,
+}
+
+/// Writes a buffer's text into `out`.
+pub(super) struct Text<'o> {
+    out: &'o mut Vec<u8>,
+    levels: &'o mut Vec<Level>,
+    limit: usize,
+    show_secrets: bool,
+    /// A member's name has just been written; its value follows without a separator.
+    named: bool,
+}
+
+impl<'o> Text<'o> {
+    pub(super) fn new(
+        out: &'o mut Vec<u8>,
+        levels: &'o mut Vec<Level>,
+        limit: usize,
+        show_secrets: bool,
+    ) -> Self {
+        levels.clear();
+        Self { out, levels, limit, show_secrets, named: false }
+    }
+
+    /// Whether what comes now is to be left out.
+    fn muted(&self) -> bool {
+        self.levels.last().is_some_and(|top| top.muted || (top.short && top.items > 0))
+    }
+
+    /// Begins an item of the innermost level.
+    fn item(&mut self) {
+        if std::mem::take(&mut self.named) {
+            return;
+        }
+        if let Some(top) = self.levels.last_mut() {
+            if top.items > 0 {
+                self.out.extend_from_slice(b", ");
+            }
+            top.items = top.items.saturating_add(1);
+        }
+    }
+
+    fn open(&mut self, brackets: Option<(u8, u8)>, items: usize, short: bool) {
+        if self.muted() {
+            self.levels.push(Level { close: None, items: 0, short: false, muted: true });
+            return;
+        }
+        self.item();
+        if let Some((open, _)) = brackets {
+            self.out.push(open);
+        }
+        let close = brackets.map(|(_, close)| close);
+        self.levels.push(Level { close, items, short, muted: false });
+    }
+
+    fn close(&mut self) {
+        let Some(level) = self.levels.pop() else { return };
+        if level.short {
+            if level.items > 0 {
+                self.out.extend_from_slice(b", ");
+            }
+            self.out.extend_from_slice(b"...");
+        }
+        self.out.extend(level.close);
+    }
+
+    fn field(&mut self, name: &str) {
+        self.item();
+        if name.is_empty() {
+            return;
+        }
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b'=');
+    }
+
+    fn slot(&mut self, slot: Slot<'_>) {
+        match slot {
+            Slot::Plain => self.item(),
+            Slot::Field(name) => self.field(name),
+            Slot::Index(index, name, label) => {
+                self.item();
+                self.out.push(b'[');
+                match name {
+                    Some(name) => self.out.extend_from_slice(name.as_bytes()),
+                    None => {
+                        dec(self.out, index);
+                        if let Some(label) = label {
+                            comment(self.out, label);
+                        }
+                    }
+                }
+                self.out.extend_from_slice(b"]=");
+            }
+        }
+    }
+
+    /// Runs `write` between `htons(` and `)` for a number in network order.
+    fn ordered(&mut self, order: Order, size: u8, write: impl FnOnce(&mut Self)) {
+        let function: &[u8] = match (order, size) {
+            (Order::Big, 2) => b"htons(",
+            (Order::Big, 4) => b"htonl(",
+            (Order::Big, 8) => b"htobe64(",
+            _ => b"",
+        };
+        self.out.extend_from_slice(function);
+        write(self);
+        if !function.is_empty() {
+            self.out.push(b')');
+        }
+    }
+
+    fn named_number(&mut self, v: u64, name: Option<&str>, label: Option<&str>) {
+        match name {
+            Some(name) => self.out.extend_from_slice(name.as_bytes()),
+            None => {
+                hex(self.out, v);
+                if let Some(label) = label {
+                    comment(self.out, label);
+                }
+            }
+        }
+    }
+
+    fn flags(&mut self, v: u64, set: &Enum, more: Option<&Enum>, label: Option<&str>) {
+        let out = &mut *self.out;
+        let mut any = false;
+        let mut one = |name: &str| {
+            if std::mem::replace(&mut any, true) {
+                out.push(b'|');
+            }
+            out.extend_from_slice(name.as_bytes());
+        };
+        let mut left = set.flags(v, &mut one);
+        if let Some(more) = more.filter(|_| left != 0) {
+            left = more.flags(left, &mut one);
+        }
+        if any && left != 0 {
+            self.out.push(b'|');
+        }
+        if !any || left != 0 {
+            hex(self.out, left);
+        }
+        if let Some(label) = label.filter(|_| !any && left != 0) {
+            comment(self.out, label);
+        }
+    }
+
+    fn unsigned(&mut self, v: u64, size: u8, hint: Hint) {
+        match hint {
+            Hint::Hex => hex(self.out, v),
+            Hint::HexPadded => hex_padded(self.out, v, size),
+            Hint::ClockT => self.time(v, 100, 2),
+            Hint::Msecs => self.time(v, 1000, 3),
+            Hint::Uid | Hint::Gid if size == 4 && v == u64::from(u32::MAX) => {
+                self.out.extend_from_slice(b"-1");
+            }
+            Hint::Fd if size == 4 => {
+                signed(self.out, i64::from(u32::try_from(v).unwrap_or(0).cast_signed()));
+            }
+            Hint::Dev => {
+                self.out.extend_from_slice(b"makedev(");
+                hex(self.out, (v >> 8) & 0xfff);
+                self.out.extend_from_slice(b", ");
+                hex(self.out, (v & 0xff) | ((v >> 12) & 0xf_ff00));
+                self.out.push(b')');
+            }
+            _ => dec(self.out, v),
+        }
+    }
+
+    fn time(&mut self, v: u64, per_second: u64, digits: usize) {
+        dec(self.out, v);
+        if v > 0 {
+            let whole = v.checked_div(per_second).unwrap_or(0);
+            let part = v.checked_rem(per_second).unwrap_or(0);
+            comment(self.out, &format!("{whole}.{part:0digits$} s"));
+        }
+    }
+
+    fn opaque(&mut self, bytes: &[u8], why: Opaque) {
+        if why == Opaque::Secret && !self.show_secrets {
+            self.out.extend_from_slice(format!("<redacted {} bytes>", bytes.len()).as_bytes());
+        } else {
+            hex_string(self.out, bytes, self.limit);
+        }
+    }
+}
+
+impl Visitor for Text<'_> {
+    const STRACE: bool = true;
+
+    fn message_begin(&mut self, head: &MessageHead<'_>) {
+        let bracket = (!head.payload.is_empty()).then_some((b'[', b']'));
+        self.open(bracket, 1, false);
+        if self.muted() {
+            return;
+        }
+        let h = head.header;
+        self.out.extend_from_slice(b"{nlmsg_len=");
+        dec(self.out, u64::from(h.len));
+        self.out.extend_from_slice(b", nlmsg_type=");
+        self.plain(&head.ty);
+        self.out.extend_from_slice(b", nlmsg_flags=");
+        self.plain(&head.flags);
+        self.out.extend_from_slice(b", nlmsg_seq=");
+        dec(self.out, u64::from(h.seq));
+        self.out.extend_from_slice(b", nlmsg_pid=");
+        signed(self.out, i64::from(h.portid.cast_signed()));
+        self.out.push(b'}');
+    }
+
+    fn message_end(&mut self) {
+        self.close();
+    }
+
+    fn list_begin(&mut self, list: List, many: bool) {
+        let bracket = (many || list == List::Array).then_some((b'[', b']'));
+        self.open(bracket, 0, false);
+    }
+
+    fn list_end(&mut self, _list: List, _many: bool) {
+        self.close();
+    }
+
+    fn attr_begin(&mut self, head: &AttrHead<'_>) {
+        let bracket = (!head.payload.is_empty()).then_some((b'[', b']'));
+        self.open(bracket, 1, false);
+        if self.muted() {
+            return;
+        }
+        self.out.extend_from_slice(b"{nla_len=");
+        dec(self.out, u64::from(head.len));
+        self.out.extend_from_slice(b", nla_type=");
+        if head.raw_type & attr::NESTED != 0 {
+            self.out.extend_from_slice(b"NLA_F_NESTED|");
+        }
+        if head.raw_type & attr::NET_BYTEORDER != 0 {
+            self.out.extend_from_slice(b"NLA_F_NET_BYTEORDER|");
+        }
+        self.named_number(u64::from(head.number()), head.name, head.label);
+        self.out.push(b'}');
+    }
+
+    fn attr_end(&mut self) {
+        self.close();
+    }
+
+    fn struct_begin(&mut self, slot: Slot<'_>, head: &StructHead<'_>) {
+        if !self.muted() {
+            self.slot(slot);
+            self.named = true;
+        }
+        // Without a C name it is no struct, just values that belong together.
+        let braces = (!head.name.is_empty()).then_some((b'{', b'}'));
+        self.open(braces, 0, head.short);
+    }
+
+    fn struct_end(&mut self) {
+        self.close();
+    }
+
+    fn field_begin(&mut self, name: &str) {
+        if !self.muted() {
+            self.field(name);
+            self.named = true;
+        }
+    }
+
+    fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
+        let nothing =
+            matches!(value, Value::Present | Value::Bytes { why: Opaque::Unreachable, .. });
+        if nothing || self.muted() {
+            return;
+        }
+        if let (Slot::Field(name), Value::Ipv6(address)) = (slot, value) {
+            self.item();
+            self.out.extend_from_slice(b"inet_pton(AF_INET6, \"");
+            ipv6(self.out, *address);
+            self.out.extend_from_slice(b"\", &");
+            self.out.extend_from_slice(name.as_bytes());
+            return self.out.push(b')');
+        }
+        self.slot(slot);
+        self.plain(value);
+    }
+}
+
+impl Text<'_> {
+    /// Writes a value's text alone.
+    fn plain(&mut self, value: &Value<'_>) {
+        match *value {
+            Value::Present => {}
+            Value::Uint { v, size, order, hint } => {
+                self.ordered(order, size, |t| t.unsigned(v, size, hint));
+            }
+            Value::Int { v, size, order, .. } => {
+                self.ordered(order, size, |t| signed(t.out, v));
+            }
+            Value::Enum { v, size, order, name, label } => {
+                self.ordered(order, size, |t| t.named_number(v, name, label));
+            }
+            Value::Flags { v, size, order, set, more, label } => {
+                self.ordered(order, size, |t| t.flags(v, set, more, label));
+            }
+            Value::Split { high, low, shift, .. } => {
+                self.named_number(high.v, high.name, high.label);
+                self.out.extend_from_slice(b"<<");
+                dec(self.out, u64::from(shift));
+                self.out.push(b'|');
+                self.named_number(low.v, low.name, low.label);
+            }
+            Value::Interface { index, name } => match name {
+                Some(name) => {
+                    self.out.extend_from_slice(b"if_nametoindex(");
+                    quoted(self.out, name.as_bytes());
+                    self.out.push(b')');
+                }
+                None => dec(self.out, index.cast_unsigned() & 0xffff_ffff),
+            },
+            Value::Ipv4(address) => ipv4(self.out, address),
+            Value::Ipv6(address) => {
+                self.out.extend_from_slice(b"inet_pton(AF_INET6, \"");
+                ipv6(self.out, address);
+                self.out.extend_from_slice(b"\")");
+            }
+            Value::Mac { bytes, .. } if bytes.len() > 32 => {
+                hex_string(self.out, bytes, self.limit);
+            }
+            Value::Mac { bytes, family } => {
+                let shown = family.map_or(32, hardware_len).min(bytes.len());
+                mac(self.out, bytes.get(..shown).unwrap_or(bytes));
+            }
+            Value::Uuid(bytes) => hex_string(self.out, &bytes, self.limit),
+            Value::Errno { v, name } => match name {
+                Some(name) => {
+                    self.out.push(b'-');
+                    self.out.extend_from_slice(name.as_bytes());
+                }
+                None => signed(self.out, i64::from(v)),
+            },
+            Value::Text { bytes, kind } => text(self.out, bytes, kind, self.limit),
+            Value::Bytes { bytes, why } => self.opaque(bytes, why),
+        }
+    }
+}
+
+/// How many bytes of a link-layer address strace shows. It takes the message's address family for a
+/// hardware type (`ARPHRD_*`), so that an address in an AF_BRIDGE message is a single byte.
+const fn hardware_len(family: u64) -> usize {
+    match family {
+        0 | 3 => 7,
+        1 | 6 => 6,
+        7 => 1,
+        15 => 2,
+        24 => 16,
+        27 => 8,
+        32 => 20,
+        _ => 32,
+    }
+}

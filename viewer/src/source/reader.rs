@@ -1,0 +1,340 @@
+//! The thread that accepts connections and reads them, so that decoding never keeps a program
+//! waiting longer than the queue between the two is long.
+//!
+//! Bytes are handed on as they come, in buffers that come back; what they mean is not looked at here.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::Error;
+use super::socket::{Admission, Listener, Peer};
+use crate::error::{reason, say};
+
+/// Bytes of one buffer.
+const CHUNK_LEN: usize = 128 << 10;
+/// Most buffers on their way, 8 MiB in all.
+const QUEUE_LEN: usize = 64;
+/// What is read of one connection after the reader was told to stop: more than any socket holds
+/// unless root made it bigger, yet an end even if the program never pauses.
+const MAX_AFTER_STOP: usize = 16 << 20;
+/// Connections accepted after the stop, more than wait in any queue by default.
+const MAX_BACKLOG: usize = 4096;
+/// How long accepting pauses when there is no descriptor left for another connection.
+const NO_DESCRIPTOR_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// A connection, as both threads know it.
+#[derive(Debug)]
+pub struct Connection {
+    /// Tells it from the others.
+    pub id: u64,
+    /// Who is at its other end.
+    pub peer: Peer,
+    refused: AtomicBool,
+}
+
+impl Connection {
+    /// Nothing more is wanted from it: the reader hangs up.
+    pub fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What the reader tells the decoding thread.
+#[derive(Debug)]
+pub enum Event {
+    /// Somebody connected.
+    Opened(Arc<Connection>),
+    /// Bytes of a connection. The buffer goes back by [`Reading::recycle`].
+    Bytes(u64, Chunk),
+    /// No more will come of it.
+    Closed(u64),
+    /// The reader was stopped while it was still open.
+    Left(u64),
+}
+
+/// A buffer with some bytes.
+#[derive(Debug)]
+pub struct Chunk {
+    room: Box<[u8]>,
+    len: usize,
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self { room: vec![0; CHUNK_LEN].into_boxed_slice(), len: 0 }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// The decoding thread's end of the reader.
+#[derive(Debug)]
+pub struct Reading {
+    events: Receiver<Event>,
+    spare: Sender<Chunk>,
+    thread: JoinHandle<()>,
+}
+
+impl Reading {
+    /// What has come already, without waiting.
+    #[must_use]
+    pub fn poll(&self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
+    /// What comes next; None when the reader has ended.
+    #[must_use]
+    pub fn wait(&self) -> Option<Event> {
+        self.events.recv().ok()
+    }
+
+    /// Gives a buffer back.
+    pub fn recycle(&self, chunk: Chunk) {
+        // The queue is as long as there are buffers; one too many is just freed.
+        let _freed = self.spare.try_send(chunk);
+    }
+
+    /// Waits until the reader's thread is gone, and the socket's file with it.
+    pub fn join(self) {
+        drop(self.events);
+        // A panic in it has been reported by its own message.
+        let _panicked = self.thread.join();
+    }
+}
+
+/// Starts reading. A byte (or the end) on `stop` makes the reader take what has arrived and end.
+///
+/// # Errors
+/// No thread can be started.
+pub fn start(listener: Listener, admission: Admission, stop: UnixStream) -> Result<Reading, Error> {
+    let (event_sender, events) = bounded(QUEUE_LEN);
+    let (spare, spare_receiver) = bounded(QUEUE_LEN);
+    let reader = Reader {
+        listener,
+        admission,
+        stop,
+        connections: Vec::new(),
+        opened: 0,
+        budget: usize::MAX,
+        pause: false,
+        told_of_pause: false,
+        events: event_sender,
+        spare: spare_receiver,
+    };
+    let thread = thread::Builder::new()
+        .name("reader".into())
+        .spawn(move || reader.run())
+        .map_err(Error::system("start a thread"))?;
+    Ok(Reading { events, spare, thread })
+}
+
+/// The decoding thread is gone, so nobody wants what is read.
+struct NobodyListens;
+
+struct Open {
+    stream: UnixStream,
+    connection: Arc<Connection>,
+    /// What may still be read, in bytes.
+    budget: usize,
+    done: bool,
+}
+
+struct Reader {
+    listener: Listener,
+    admission: Admission,
+    stop: UnixStream,
+    connections: Vec<Open>,
+    opened: u64,
+    /// What may still be read of a connection, in bytes.
+    budget: usize,
+    /// Accepting failed: not to be tried again at once.
+    pause: bool,
+    told_of_pause: bool,
+    events: Sender<Event>,
+    spare: Receiver<Chunk>,
+}
+
+impl Reader {
+    fn run(mut self) {
+        let Ok(()) = self.read_until_stopped() else { return };
+        if self.read_what_is_left().is_ok() {
+            for open in &self.connections {
+                let _nobody_listens = self.events.send(Event::Left(open.connection.id));
+            }
+        }
+    }
+
+    /// Takes what the kernel holds already: connections not yet accepted, bytes not yet read.
+    fn read_what_is_left(&mut self) -> Result<(), NobodyListens> {
+        self.budget = MAX_AFTER_STOP;
+        for open in &mut self.connections {
+            open.budget = self.budget;
+        }
+        for number in 0..self.listener.sockets().len() {
+            let mut accepted = 0;
+            while accepted < MAX_BACKLOG && self.accept(number)? {
+                accepted += 1;
+            }
+        }
+        self.pause = true;
+        loop {
+            let ready = self.poll(Some(Timespec { tv_sec: 0, tv_nsec: 0 }));
+            if !self.read(&ready.connections)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_until_stopped(&mut self) -> Result<(), NobodyListens> {
+        loop {
+            let timeout = self.pause.then_some(NO_DESCRIPTOR_PAUSE);
+            let ready = self.poll(timeout);
+            if ready.stop {
+                return Ok(());
+            }
+            self.pause = false;
+            self.read(&ready.connections)?;
+            for number in ready.listeners {
+                self.accept(number)?;
+            }
+        }
+    }
+
+    /// Waits until something can be done.
+    fn poll(&mut self, timeout: Option<Timespec>) -> Ready {
+        let accepting = if self.pause { &[] } else { self.listener.sockets() };
+        let wanted = std::iter::once(self.stop.as_fd())
+            .chain(accepting.iter().map(AsFd::as_fd))
+            .chain(self.connections.iter().map(|open| open.stream.as_fd()));
+        let mut fds: Vec<_> =
+            wanted.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        // Interrupted is as good as nothing ready; no other failure can befall these descriptors.
+        let _interrupted = poll(&mut fds, timeout.as_ref());
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        let stop = ready.next().unwrap_or(false);
+        let listeners = (0..).zip(ready.by_ref().take(accepting.len()));
+        let listeners = listeners.filter_map(|(number, ready)| ready.then_some(number)).collect();
+        Ready { stop, listeners, connections: ready.collect() }
+    }
+
+    /// Reads each ready connection once; says whether anything came of it.
+    fn read(&mut self, ready: &[bool]) -> Result<bool, NobodyListens> {
+        let mut progress = false;
+        for (open, _) in self.connections.iter_mut().zip(ready).filter(|(_, ready)| **ready) {
+            let mut chunk = self.spare.try_recv().unwrap_or_else(|_| Chunk::new());
+            progress |= open.read(&mut chunk);
+            if chunk.len > 0 {
+                let event = Event::Bytes(open.connection.id, chunk);
+                self.events.send(event).map_err(|_| NobodyListens)?;
+            }
+        }
+        for open in self.connections.extract_if(.., |open| open.done) {
+            let event = Event::Closed(open.connection.id);
+            self.events.send(event).map_err(|_| NobodyListens)?;
+        }
+        Ok(progress)
+    }
+
+    /// Accepts one connection; says whether there was one.
+    fn accept(&mut self, number: usize) -> Result<bool, NobodyListens> {
+        let Some(socket) = self.listener.sockets().get(number) else { return Ok(false) };
+        let stream = match accept_one(socket) {
+            Ok(Some(stream)) => stream,
+            Ok(None) => return Ok(false),
+            Err(e) => {
+                if !self.told_of_pause {
+                    say(format_args!("cannot accept a connection: {}", reason(&e)));
+                }
+                (self.pause, self.told_of_pause) = (true, true);
+                return Ok(false);
+            }
+        };
+        let peer = match Peer::of(&stream) {
+            Ok(peer) => peer,
+            Err(e) => {
+                say(format_args!("a connection is refused: its peer is not known: {}", reason(&e)));
+                return Ok(true);
+            }
+        };
+        if !self.admission.admits(peer) {
+            say(format_args!(
+                "process {} is refused: it belongs to user {}, and only our own user and root are \
+                 listened to",
+                peer.pid, peer.uid
+            ));
+            return Ok(true);
+        }
+        let connection =
+            Arc::new(Connection { id: self.opened, peer, refused: AtomicBool::new(false) });
+        self.opened = self.opened.wrapping_add(1);
+        self.events.send(Event::Opened(Arc::clone(&connection))).map_err(|_| NobodyListens)?;
+        self.connections.push(Open { stream, connection, budget: self.budget, done: false });
+        Ok(true)
+    }
+}
+
+impl Open {
+    /// Reads once; says whether there was something to read.
+    fn read(&mut self, chunk: &mut Chunk) -> bool {
+        chunk.len = 0;
+        if self.connection.refused.load(Ordering::Relaxed) {
+            self.done = true;
+            return true;
+        }
+        if self.budget == 0 {
+            return false;
+        }
+        match self.stream.read(&mut chunk.room) {
+            Ok(0) => self.done = true,
+            Ok(n) => {
+                chunk.len = n;
+                self.budget = self.budget.saturating_sub(n);
+            }
+            Err(e) if is_for_later(&e) => return false,
+            // Reset: the peer ended without having read what nobody sends it.
+            Err(_) => self.done = true,
+        }
+        true
+    }
+}
+
+/// Which descriptors have something for us.
+struct Ready {
+    stop: bool,
+    /// Numbers of the sockets to accept from.
+    listeners: Vec<usize>,
+    /// For each connection, whether it is ready.
+    connections: Vec<bool>,
+}
+
+/// Accepts a connection that does not block; None if there is none after all.
+fn accept_one(socket: &UnixListener) -> io::Result<Option<UnixStream>> {
+    match socket.accept() {
+        Ok((stream, _)) => {
+            stream.set_nonblocking(true)?;
+            Ok(Some(stream))
+        }
+        Err(e)
+            if is_for_later(&e) || e.raw_os_error() == Some(Errno::CONNABORTED.raw_os_error()) =>
+        {
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

@@ -1,0 +1,283 @@
+//! From a spec as written to tables: names derived, numbers counted, references resolved.
+//!
+//! A [`Compiler`] fills one [`Tables`]. It follows references when it meets them, so that of an
+//! imported file only what is used is compiled, and remembers what it has begun, so that sets may
+//! refer to themselves. The parts: this file (the arenas and enums), [`layout`] (structs),
+//! [`sets`] (attribute sets and the forms of payloads), [`operations`] (messages).
+
+mod layout;
+mod operations;
+mod sets;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::Error;
+use super::model::{
+    Control, Entry, Enum, EnumId, Hint, SelectorId, SetId, StructId, Tables, ValueNames,
+};
+use super::names;
+use super::schema::{Definition, EntryOrName, File, Scalar as Word};
+
+/// Finds a spec by its name.
+pub(super) type Lookup<'l> = dyn Fn(&str) -> Option<Rc<File>> + 'l;
+
+/// Numbers below this are looked up in a table rather than a map.
+const DENSE: u64 = 1024;
+
+/// A definition or set, by file and name.
+type Key = (String, String);
+
+/// Compiles the files of one protocol, or one generic family.
+///
+/// # Errors
+/// The first thing in `files` that has no meaning.
+pub(super) fn compile(files: &[Rc<File>], lookup: &Lookup<'_>) -> Result<Tables, Error> {
+    let mut compiler = Compiler {
+        lookup,
+        tables: Tables::default(),
+        enums: HashMap::new(),
+        structs: HashMap::new(),
+        sets: HashMap::new(),
+        selectors: Vec::new(),
+    };
+    if let Some(netlink) = lookup("netlink") {
+        compiler.control(&netlink)?;
+    }
+    for file in files {
+        compiler.file(file)?;
+    }
+    compiler.mark_selectors();
+    Ok(compiler.tables)
+}
+
+/// Where in a file the compiler is, for error messages.
+#[derive(Debug, Clone)]
+struct Place(String);
+
+impl Place {
+    fn new(list: &str, index: usize, name: &str) -> Self {
+        Self(format!("{list}[{index}] ({name})"))
+    }
+
+    fn within(&self, list: &str, index: usize, name: &str) -> Self {
+        Self(format!("{}.{list}[{index}] ({name})", self.0))
+    }
+}
+
+struct Compiler<'l> {
+    lookup: &'l Lookup<'l>,
+    tables: Tables,
+    enums: HashMap<Key, EnumId>,
+    structs: HashMap<Key, StructId>,
+    sets: HashMap<Key, SetId>,
+    selectors: Vec<(String, SelectorId)>,
+}
+
+impl Compiler<'_> {
+    fn wrong(file: &File, place: &Place, reason: impl Into<String>) -> Error {
+        Error::Meaning { file: file.name.clone(), place: place.0.clone(), reason: reason.into() }
+    }
+
+    /// The file and the name within it that a reference means.
+    fn resolve(
+        &self,
+        file: &Rc<File>,
+        place: &Place,
+        reference: &str,
+    ) -> Result<(Rc<File>, String), Error> {
+        let Some((spec, name)) = reference.split_once('/') else {
+            return Ok((Rc::clone(file), reference.to_owned()));
+        };
+        let found = (self.lookup)(spec);
+        found.map(|found| (found, name.to_owned())).ok_or_else(|| {
+            Self::wrong(file, place, format!("no spec is called {spec:?} (in {reference:?})"))
+        })
+    }
+
+    /// The definition that a reference means, with its file and position there.
+    fn definition(
+        &self,
+        file: &Rc<File>,
+        place: &Place,
+        reference: &str,
+    ) -> Result<(Rc<File>, usize), Error> {
+        let (found, name) = self.resolve(file, place, reference)?;
+        let at = found.definitions.iter().position(|d| d.name == name);
+        at.map(|at| (found, at))
+            .ok_or_else(|| Self::wrong(file, place, format!("no definition {reference:?}")))
+    }
+
+    /// Numbers and names of netlink itself.
+    fn control(&mut self, netlink: &Rc<File>) -> Result<(), Error> {
+        let place = Place("definitions".to_owned());
+        let mut named = |name: &str| self.enum_ref(netlink, &place, name).map(Some);
+        let control = Control {
+            message_types: named("nlmsg-type")?,
+            flags_common: named("nlm-f-common")?,
+            flags_get: named("nlm-f-get")?,
+            flags_new: named("nlm-f-new")?,
+            flags_del: named("nlm-f-del")?,
+            flags_ack: named("nlm-f-ack")?,
+            errors: named("common/errno")?,
+            error_attrs: None,
+        };
+        let error_attrs = Some(self.set_ref(netlink, &place, "nlmsgerr-attrs")?);
+        self.tables.control = Control { error_attrs, ..control };
+        Ok(())
+    }
+
+    fn enum_ref(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        reference: &str,
+    ) -> Result<EnumId, Error> {
+        let (found, at) = self.definition(file, place, reference)?;
+        let Some(definition) = found.definitions.get(at) else {
+            return Err(Self::wrong(file, place, "no such definition"));
+        };
+        let key = (found.name.clone(), definition.name.clone());
+        if let Some(id) = self.enums.get(&key) {
+            return Ok(*id);
+        }
+        let here = Place::new("definitions", at, &definition.name);
+        if definition.r#type != "enum" && definition.r#type != "flags" {
+            let reason = format!("{reference:?} is a {}, not an enum", definition.r#type);
+            return Err(Self::wrong(file, place, reason));
+        }
+        let compiled = Self::enumeration(&found, &here, definition)?;
+        let id = EnumId(index_of(self.tables.enums.len()));
+        self.tables.enums.push(compiled);
+        self.enums.insert(key, id);
+        Ok(id)
+    }
+
+    fn enumeration(file: &File, place: &Place, definition: &Definition) -> Result<Enum, Error> {
+        let is_flags = definition.r#type == "flags";
+        let prefix = names::enum_prefix(file, definition);
+        let mut compiled = Enum {
+            name: definition.name.as_str().into(),
+            label: label(definition.unknown_label.as_deref()),
+            is_flags,
+            partial: definition.partial.unwrap_or(false),
+            ..Enum::default()
+        };
+        let mut next = definition.value_start.unwrap_or(0);
+        for (at, entry) in definition.entries.iter().enumerate() {
+            let (name, value, c_name, mask) = match entry {
+                EntryOrName::Name(name) => (name.text(), None, None, None),
+                EntryOrName::Entry(e) => (
+                    e.name.as_ref().map(Word::text).unwrap_or_default(),
+                    e.value.as_ref(),
+                    e.c_name.clone(),
+                    e.mask,
+                ),
+            };
+            if let Some(value) = value {
+                next = value.number().ok_or_else(|| {
+                    Self::wrong(file, &place.within("entries", at, &name), "value is no number")
+                })?;
+            }
+            let number = next.cast_unsigned();
+            let bit = u32::try_from(next).ok().and_then(|n| 1u64.checked_shl(n)).unwrap_or(0);
+            compiled.entries.push(Entry {
+                c_name: c_name.unwrap_or_else(|| names::c_upper(&format!("{prefix}{name}"))).into(),
+                name: name.into(),
+                value: number,
+                mask: mask.unwrap_or(bit),
+            });
+            next = next.wrapping_add(1);
+        }
+        index_enum(&mut compiled);
+        Ok(compiled)
+    }
+
+    /// How an item names its numbers.
+    fn value_names(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        reference: Option<&str>,
+        as_flags: bool,
+    ) -> Result<ValueNames, Error> {
+        let Some(reference) = reference else { return Ok(ValueNames::None) };
+        let id = self.enum_ref(file, place, reference)?;
+        let is_flags = self.tables.enumeration(id).is_some_and(|e| e.is_flags);
+        Ok(if as_flags || is_flags { ValueNames::Flags(id) } else { ValueNames::Enum(id) })
+    }
+
+    /// The number of a selector's attribute name.
+    fn selector_id(&mut self, name: &str) -> SelectorId {
+        if let Some((_, id)) = self.selectors.iter().find(|(n, _)| n == name) {
+            return *id;
+        }
+        let id = SelectorId(index_of(self.selectors.len()));
+        self.selectors.push((name.to_owned(), id));
+        id
+    }
+
+    /// Tells every set which of its attributes some selector asks for.
+    fn mark_selectors(&mut self) {
+        for set in &mut self.tables.sets {
+            for (name, id) in &self.selectors {
+                if let Some(attr) = set.attrs.iter().find(|a| &*a.name == name.as_str()) {
+                    set.selectors.push((attr.number, *id));
+                }
+            }
+        }
+    }
+}
+
+fn index_enum(compiled: &mut Enum) {
+    for (at, entry) in compiled.entries.iter().enumerate() {
+        let Ok(place) = u16::try_from(at) else { break };
+        let number = if compiled.is_flags { entry.mask } else { entry.value };
+        if number < DENSE {
+            let slot = usize::try_from(number).unwrap_or(usize::MAX);
+            if compiled.dense.len() <= slot {
+                compiled.dense.resize(slot.saturating_add(1), 0);
+            }
+            if let Some(free) = compiled.dense.get_mut(slot).filter(|free| **free == 0) {
+                *free = place.saturating_add(1);
+            }
+        } else {
+            compiled.sparse.entry(number).or_insert(place);
+        }
+    }
+}
+
+/// An arena's next index. Specs are far too small for it not to fit.
+fn index_of(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+fn label(text: Option<&str>) -> Option<Box<str>> {
+    text.filter(|t| !t.is_empty()).map(Into::into)
+}
+
+/// What a display hint says of a number, beyond the forms that [`sets`] knows.
+fn hint(text: &str) -> Option<Hint> {
+    Some(match text {
+        "hex" => Hint::Hex,
+        "hex-padded" => Hint::HexPadded,
+        "clock-t" => Hint::ClockT,
+        "jiffies" => Hint::Jiffies,
+        "seconds" => Hint::Seconds,
+        "msecs" => Hint::Msecs,
+        "usecs" => Hint::Usecs,
+        "nsecs" => Hint::Nsecs,
+        "bytes" => Hint::Bytes,
+        "uid" => Hint::Uid,
+        "gid" => Hint::Gid,
+        "pid" => Hint::Pid,
+        "fd" => Hint::Fd,
+        "port" => Hint::Port,
+        "prefix-len" => Hint::PrefixLen,
+        "tc-handle" => Hint::TcHandle,
+        "percent" => Hint::Percent,
+        "bool" => Hint::Bool,
+        "dev" => Hint::Dev,
+        _ => return None,
+    })
+}

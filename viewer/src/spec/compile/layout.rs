@@ -1,0 +1,266 @@
+//! Structs: sizes and offsets.
+
+use std::rc::Rc;
+
+use super::{Compiler, Place, index_of};
+use crate::spec::model::{
+    BitField, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId,
+};
+use crate::spec::schema::{Definition, File, Item, Scalar as Word};
+use crate::spec::{Error, names};
+
+impl Compiler<'_> {
+    pub(super) fn struct_ref(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        reference: &str,
+    ) -> Result<StructId, Error> {
+        let (found, at) = self.definition(file, place, reference)?;
+        let Some(definition) = found.definitions.get(at) else {
+            return Err(Self::wrong(file, place, "no such definition"));
+        };
+        let key = (found.name.clone(), definition.name.clone());
+        if let Some(id) = self.structs.get(&key) {
+            return Ok(*id);
+        }
+        if definition.r#type != "struct" {
+            let reason = format!("{reference:?} is a {}, not a struct", definition.r#type);
+            return Err(Self::wrong(file, place, reason));
+        }
+        let id = StructId(index_of(self.tables.structs.len()));
+        self.tables.structs.push(Struct::default());
+        self.structs.insert(key, id);
+        let here = Place::new("definitions", at, &definition.name);
+        let compiled = self.structure(&found, &here, definition)?;
+        if let Some(slot) = self.tables.structs.get_mut(id.0 as usize) {
+            *slot = compiled;
+        }
+        Ok(id)
+    }
+
+    fn structure(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        definition: &Definition,
+    ) -> Result<Struct, Error> {
+        let aligned = definition.align.as_deref() == Some("c");
+        let prefix = definition.member_prefix.clone().unwrap_or_default();
+        let mut compiled = Struct {
+            c_name: definition
+                .c_name
+                .clone()
+                .unwrap_or_else(|| names::c_lower(&definition.name))
+                .into(),
+            align: 1,
+            show_tail: definition.tail.as_deref() == Some("hex"),
+            ..Struct::default()
+        };
+        // The offset of the next member, while it is known, and the fixed part's end.
+        let mut offset = Some(0usize);
+        for (at, item) in definition.members.iter().enumerate() {
+            let name = item.name.as_ref().map(Word::text).unwrap_or_default();
+            let here = place.within("members", at, &name);
+            let (kind, size, align) = self.member(file, &here, item, &compiled.members)?;
+            let align = match item.align.as_ref().and_then(Word::number) {
+                Some(n) => usize::try_from(n).unwrap_or(1).max(1),
+                None if aligned => align,
+                None => 1,
+            };
+            if let Some(o) = offset {
+                offset = Some(o.next_multiple_of(align.max(1)));
+                compiled.align = compiled.align.max(align);
+            }
+            compiled.members.push(Member {
+                c_name: item
+                    .c_name
+                    .clone()
+                    .unwrap_or_else(|| names::c_lower(&format!("{prefix}{name}")))
+                    .into(),
+                name: name.into(),
+                offset,
+                kind,
+                nonzero: item.nonzero.unwrap_or(false),
+            });
+            if let Some(o) = offset {
+                compiled.size = o.saturating_add(size.unwrap_or(0));
+            }
+            offset = offset.zip(size).map(|(o, s)| o.saturating_add(s));
+        }
+        if offset.is_some() {
+            compiled.size = compiled.size.next_multiple_of(compiled.align.max(1));
+        }
+        compiled.min_size = definition.min_size.map_or(compiled.size, |n| n as usize);
+        Ok(compiled)
+    }
+
+    /// A member's form, its size if that is fixed, and its natural alignment.
+    fn member(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        before: &[Member],
+    ) -> Result<(MemberKind, Option<usize>, usize), Error> {
+        let ty = item.r#type.as_deref().unwrap_or("binary");
+        let index = self.index(file, place, item)?;
+        if ty == "pad" {
+            let len = self.fixed_len(file, place, item)?;
+            return Ok((MemberKind::Pad(len), Some(len), 1));
+        }
+        if !item.bits.is_empty() {
+            let scalar = self.scalar(file, place, item, ty)?;
+            let size = usize::from(scalar.size);
+            let mut fields = Vec::new();
+            for bits in &item.bits {
+                let names = match &bits.r#enum {
+                    Some(reference) => Some(self.enum_ref(file, place, reference)?),
+                    None => None,
+                };
+                fields.push(BitField {
+                    c_name: bits
+                        .c_name
+                        .clone()
+                        .unwrap_or_else(|| names::c_lower(&bits.name))
+                        .into(),
+                    width: bits.width,
+                    names,
+                    hint: bits.display_hint.as_deref().and_then(super::hint).unwrap_or_default(),
+                });
+            }
+            return Ok((MemberKind::Bits(scalar, fields), Some(size), size));
+        }
+        let count = match &item.count {
+            Some(word) => Some(self.count(file, place, word, before)?),
+            None => None,
+        };
+        if let Some(reference) = &item.r#struct {
+            let id = self.struct_ref(file, place, reference)?;
+            let (size, align) =
+                self.tables.structure(id).map_or((0, 1), |s| (s.size, s.align.max(1)));
+            if let Some(count) = count {
+                let total = fixed_total(count, size);
+                let kind = MemberKind::Array(count, size, Element::Struct(id), index);
+                return Ok((kind, total, align));
+            }
+            let kind = MemberKind::Shape(Length::Fixed(size), Kind::Struct(id, None));
+            return Ok((kind, Some(size), align));
+        }
+        if ty == "union" {
+            let length = self.length(file, place, item, before)?;
+            let union = self.inline_union(file, place, item)?;
+            let size = fixed(length);
+            return Ok((MemberKind::Shape(length, Kind::Union(union)), size, 1));
+        }
+        if let Some(size) = super::sets::scalar_size(ty) {
+            let size = usize::from(size);
+            let kind = self.shape(file, place, item)?;
+            if let Some(count) = count {
+                let element = match kind {
+                    Kind::Scalar(scalar) => Element::Scalar(scalar),
+                    other => Element::Kind(Box::new(other)),
+                };
+                let total = fixed_total(count, size);
+                return Ok((MemberKind::Array(count, size, element, index), total, size));
+            }
+            return Ok(match kind {
+                Kind::Scalar(scalar) => (MemberKind::Scalar(scalar), Some(size), size),
+                other => (MemberKind::Shape(Length::Fixed(size), other), Some(size), size),
+            });
+        }
+        let length = self.length(file, place, item, before)?;
+        let mut kind = self.shape(file, place, item)?;
+        if ty == "string" {
+            kind = Kind::Text(match length {
+                Length::Fixed(_) => crate::spec::model::TextKind::Field,
+                _ => crate::spec::model::TextKind::Attribute,
+            });
+        }
+        if let (Some(count), Length::Fixed(size)) = (count, length) {
+            let total = fixed_total(count, size);
+            return Ok((
+                MemberKind::Array(count, size, Element::Kind(Box::new(kind)), index),
+                total,
+                1,
+            ));
+        }
+        Ok((MemberKind::Shape(length, kind), fixed(length), 1))
+    }
+
+    fn count(
+        &self,
+        file: &Rc<File>,
+        place: &Place,
+        word: &Word,
+        before: &[Member],
+    ) -> Result<Count, Error> {
+        if let Some(n) = word.number() {
+            return Ok(Count::Fixed(usize::try_from(n).unwrap_or(0)));
+        }
+        let text = word.text();
+        if text == "rest" {
+            return Ok(Count::Rest);
+        }
+        if let Some(n) = self.constant(file, &text) {
+            return Ok(Count::Fixed(n));
+        }
+        let at = before.iter().position(|m| *m.name == *text);
+        at.map(Count::Member).ok_or_else(|| {
+            Self::wrong(file, place, format!("count {text:?} is no member before this one"))
+        })
+    }
+
+    fn length(
+        &self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        before: &[Member],
+    ) -> Result<Length, Error> {
+        let Some(word) = &item.len else {
+            return Err(Self::wrong(file, place, "this type needs a len"));
+        };
+        if let Some(n) = word.number() {
+            return Ok(Length::Fixed(usize::try_from(n).unwrap_or(0)));
+        }
+        let text = word.text();
+        if text == "rest" {
+            return Ok(Length::Rest);
+        }
+        if let Some(n) = self.constant(file, &text) {
+            return Ok(Length::Fixed(n));
+        }
+        let at = before.iter().position(|m| *m.name == *text);
+        at.map(Length::Member).ok_or_else(|| {
+            Self::wrong(file, place, format!("len {text:?} is no member before this one"))
+        })
+    }
+
+    fn fixed_len(&self, file: &Rc<File>, place: &Place, item: &Item) -> Result<usize, Error> {
+        match self.length(file, place, item, &[])? {
+            Length::Fixed(n) => Ok(n),
+            _ => Err(Self::wrong(file, place, "padding needs a fixed len")),
+        }
+    }
+
+    /// The value of a constant of this file.
+    fn constant(&self, file: &File, name: &str) -> Option<usize> {
+        let definition = file.definitions.iter().find(|d| d.name == name && d.r#type == "const")?;
+        usize::try_from(definition.value.as_ref()?.number()?).ok()
+    }
+}
+
+fn fixed(length: Length) -> Option<usize> {
+    match length {
+        Length::Fixed(n) => Some(n),
+        _ => None,
+    }
+}
+
+fn fixed_total(count: Count, size: usize) -> Option<usize> {
+    match count {
+        Count::Fixed(n) => Some(n.saturating_mul(size)),
+        _ => None,
+    }
+}

@@ -1,0 +1,298 @@
+//! Messages: numbers, names, and what follows the header.
+
+use std::rc::Rc;
+
+use super::{Compiler, Place, label};
+use crate::spec::model::{Body, Class, Condition, Family, Operation, Rest};
+use crate::spec::schema::{self, Exchange, File, Match, OneOrMany, Side};
+use crate::spec::{Error, names};
+
+/// An operation's numbers on the way there and back.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    request: Option<u32>,
+    reply: Option<u32>,
+}
+
+impl Compiler<'_> {
+    /// Adds a file's messages and groups.
+    pub(super) fn file(&mut self, file: &Rc<File>) -> Result<(), Error> {
+        let place = Place(String::new());
+        let family = self.tables.families.len();
+        self.tables.families.push(Family { name: file.name.as_str().into() });
+        self.tables.unframed |= file.framing.as_deref() == Some("none");
+        let operations = &file.operations;
+        let high = file.r#match.as_ref().and_then(|m| m.type_high);
+        let Ok(high) = high.map(u8::try_from).transpose() else {
+            return Err(Self::wrong(file, &Place("match".into()), "type-high is no byte"));
+        };
+        if let Some(reference) = &file.type_split {
+            self.tables.type_split = Some(self.enum_ref(file, &place, reference)?);
+        }
+        if let Some(word) = label(operations.unknown_label.as_deref()) {
+            match high {
+                Some(high) => drop(self.tables.unknown_low.insert(high, word)),
+                None => self.tables.unknown_message = Some(word),
+            }
+        }
+        let numbers = count(operations);
+        let raw_rest = rest(file.payload.as_deref());
+        for (at, (written, numbers)) in operations.list.iter().zip(&numbers).enumerate() {
+            let here = Place::new("operations.list", at, &written.name);
+            self.operation(file, &here, family, high, written, *numbers, raw_rest)?;
+        }
+        if let Some(written) = &operations.default {
+            let here = Place("operations.default".to_owned());
+            let body = self.body(file, &here, written, None, raw_rest)?;
+            let mut default =
+                Self::named(family, "", class(operations, written), Some(body), Some(body));
+            default.variants = self.variants(file, &here, written)?;
+            self.tables.defaults.insert(high, default);
+        }
+        for group in &file.mcast_groups.list {
+            let c_name = group
+                .c_name
+                .clone()
+                .or_else(|| group.c_define_name.as_deref().map(names::c_upper))
+                .unwrap_or_else(|| names::c_upper(&group.name));
+            self.tables.groups.push((c_name.into(), group.value));
+        }
+        Ok(())
+    }
+
+    fn named(
+        family: usize,
+        c_name: &str,
+        class: Class,
+        request: Option<Body>,
+        reply: Option<Body>,
+    ) -> Operation {
+        Operation { c_name: c_name.into(), family, class, request, reply, variants: Vec::new() }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one call site; all of it is context")]
+    fn operation(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        family: usize,
+        high: Option<u8>,
+        written: &schema::Operation,
+        numbers: Numbers,
+        raw_rest: Rest,
+    ) -> Result<(), Error> {
+        let c_name = names::operation(file, &file.operations, written);
+        let class = class(&file.operations, written);
+        let variants = self.variants(file, place, written)?;
+        let full = |number: u32| -> Result<u16, Error> {
+            let high = u32::from(high.unwrap_or(0)) << 8;
+            u16::try_from(number).ok().filter(|n| high == 0 || *n < 256).map_or_else(
+                || Err(Self::wrong(file, place, format!("{number} is no message number"))),
+                |n| Ok(n | u16::try_from(high).unwrap_or(0)),
+            )
+        };
+        let side = |pick: fn(&Exchange) -> Option<&Side>| {
+            [&written.r#do, &written.dump].into_iter().flatten().find_map(pick)
+        };
+        let asynchronous = written.notify.is_some() || written.event.is_some();
+        let said = written.r#do.is_some() || written.dump.is_some();
+        if let Some(number) = numbers.request {
+            let number = full(number)?;
+            let body = self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
+            let same = numbers.reply == numbers.request || !said;
+            let reply = match side(|e| e.reply.as_ref()) {
+                Some(reply) if same => {
+                    Some(self.body(file, place, written, Some(reply), raw_rest)?)
+                }
+                _ => same.then_some(body),
+            };
+            let at = self.tables.operations.entry(number).or_default();
+            match at.iter_mut().find(|op| *op.c_name == *c_name) {
+                Some(op) => op.request = op.request.or(Some(body)),
+                None => {
+                    let mut op = Self::named(family, &c_name, class, Some(body), reply);
+                    op.variants = variants;
+                    at.push(op);
+                }
+            }
+        }
+        let Some(number) = numbers.reply else { return Ok(()) };
+        if numbers.reply == numbers.request {
+            return Ok(());
+        }
+        let number = full(number)?;
+        let reply_side = side(|e| e.reply.as_ref());
+        let body = self.body(file, place, written, reply_side, raw_rest)?;
+        let own_name = reply_side.and_then(|s| s.c_name.as_deref());
+        let at = self.tables.operations.entry(number).or_default();
+        let target = match own_name {
+            Some(name) => at.iter_mut().find(|op| *op.c_name == *name),
+            None => at.iter_mut().find(|op| op.reply.is_none() || !asynchronous),
+        };
+        match target {
+            Some(op) => op.reply = op.reply.or(Some(body)),
+            None => {
+                let name = own_name.unwrap_or(&c_name);
+                at.push(Self::named(family, name, class, None, Some(body)));
+            }
+        }
+        Ok(())
+    }
+
+    fn body(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        written: &schema::Operation,
+        side: Option<&Side>,
+        default_rest: Rest,
+    ) -> Result<Body, Error> {
+        let operations = &file.operations;
+        let header = side
+            .and_then(|s| s.fixed_header.as_ref())
+            .or(written.fixed_header.as_ref())
+            .or(operations.fixed_header.as_ref());
+        let noted = written.notify.as_ref().and_then(|name| {
+            operations.list.iter().find(|op| op.name == *name)?.attribute_set.as_ref()
+        });
+        let set = side
+            .and_then(|s| s.attribute_set.as_ref())
+            .or(written.attribute_set.as_ref())
+            .or(noted)
+            .or(operations.attribute_set.as_ref());
+        Ok(Body {
+            header: match header {
+                Some(reference) => Some(self.struct_ref(file, place, reference)?),
+                None => None,
+            },
+            set: match set {
+                Some(reference) => Some(self.set_ref(file, place, reference)?),
+                None => None,
+            },
+            rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
+        })
+    }
+
+    fn variants(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        written: &schema::Operation,
+    ) -> Result<Vec<(Condition, Body)>, Error> {
+        let mut variants = Vec::new();
+        for (at, variant) in written.variants.iter().enumerate() {
+            let here = place.within("variants", at, "");
+            let condition = self.condition(file, &here, &variant.r#match)?;
+            let stand_in = schema::Operation {
+                fixed_header: variant.fixed_header.clone(),
+                attribute_set: variant.attribute_set.clone(),
+                payload: variant.payload.clone().or_else(|| written.payload.clone()),
+                ..schema::Operation::default()
+            };
+            variants.push((condition, self.body(file, &here, &stand_in, None, Rest::Attrs)?));
+        }
+        Ok(variants)
+    }
+
+    fn condition(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        written: &Match,
+    ) -> Result<Condition, Error> {
+        let byte = match &written.body_u8 {
+            None => None,
+            Some(body) => {
+                let names = match &body.r#enum {
+                    Some(reference) => Some(self.enum_ref(file, place, reference)?),
+                    None => None,
+                };
+                let mut values = Vec::new();
+                for word in body.value.iter().flat_map(OneOrMany::iter) {
+                    let number = word.number().or_else(|| {
+                        let names = self.tables.enumeration(names?)?;
+                        names.number_of(&word.text()).map(u64::cast_signed)
+                    });
+                    let value = number.and_then(|n| u8::try_from(n).ok()).ok_or_else(|| {
+                        Self::wrong(file, place, format!("{:?} is no byte", word.text()))
+                    })?;
+                    values.push(value);
+                }
+                Some((body.offset, values))
+            }
+        };
+        Ok(Condition {
+            byte,
+            prefix: written.prefix.as_ref().map(|p| p.as_bytes().into()),
+            min_len: written.min_len,
+            max_len: written.max_len,
+            request: written.request,
+        })
+    }
+}
+
+fn rest(payload: Option<&str>) -> Rest {
+    match payload {
+        Some("raw") => Rest::Raw,
+        Some("text") => Rest::Text,
+        _ => Rest::Attrs,
+    }
+}
+
+fn class(operations: &schema::Operations, written: &schema::Operation) -> Class {
+    let said = written.class.as_deref().or(operations.class.as_deref());
+    match said {
+        Some("new") => Class::New,
+        Some("del") => Class::Del,
+        Some("get") => Class::Get,
+        Some("by-type") => Class::ByType,
+        Some(_) => Class::None,
+        None => {
+            let name = written.name.as_str();
+            let begins = |words: &[&str]| words.iter().any(|w| name.starts_with(w));
+            if begins(&["new", "add", "create"]) {
+                Class::New
+            } else if begins(&["del", "destroy", "remove"]) {
+                Class::Del
+            } else if begins(&["get", "list", "dump"]) {
+                Class::Get
+            } else {
+                Class::None
+            }
+        }
+    }
+}
+
+/// Numbers the operations as YNL does: one count for all, or one for each direction.
+fn count(operations: &schema::Operations) -> Vec<Numbers> {
+    let directional = operations.enum_model.as_deref() == Some("directional");
+    let (mut unified, mut request, mut reply) = (1u32, 1u32, 1u32);
+    let mut all = Vec::new();
+    for op in &operations.list {
+        let asynchronous = op.notify.is_some() || op.event.is_some();
+        let exchange = op.r#do.as_ref().or(op.dump.as_ref());
+        let asked = exchange.and_then(|e| e.request.as_ref()).and_then(|s| s.value);
+        let answered = exchange.and_then(|e| e.reply.as_ref()).and_then(|s| s.value);
+        let numbers = if !directional {
+            unified = op.value.or(asked.filter(|n| *n != 0)).unwrap_or(unified);
+            let number = Some(unified);
+            unified = unified.saturating_add(1);
+            Numbers { request: if asynchronous { None } else { number }, reply: number }
+        } else if asynchronous {
+            reply = op.value.unwrap_or(reply);
+            let number = Some(reply);
+            reply = reply.saturating_add(1);
+            Numbers { request: None, reply: number }
+        } else {
+            request = op.value.or(asked.filter(|n| *n != 0)).unwrap_or(request);
+            reply = answered.filter(|n| *n != 0).unwrap_or(reply);
+            let has_reply = exchange.is_some_and(|e| e.reply.is_some());
+            let numbers = Numbers { request: Some(request), reply: has_reply.then_some(reply) };
+            request = request.saturating_add(1);
+            reply = reply.saturating_add(u32::from(has_reply));
+            numbers
+        };
+        all.push(numbers);
+    }
+    all
+}

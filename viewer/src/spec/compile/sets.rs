@@ -1,0 +1,554 @@
+//! Attribute sets, and the forms that payloads have.
+
+use std::rc::Rc;
+
+use super::{Compiler, Place, hint, index_of, label};
+use crate::spec::model::{
+    Attr, AttrSet, Element, Format, Hint, Index, Kind, Meaning, Order, Scalar, Selector, SetId,
+    TextKind, Union, UnionId, ValueNames, When,
+};
+use crate::spec::schema::{AttributeSet, File, Item, OneOrMany, Scalar as Word, StraceForm};
+use crate::spec::{Error, names};
+
+/// Width in bytes of a number's type; 0 for `uint` and `sint`, whose width the payload decides.
+pub(super) fn scalar_size(ty: &str) -> Option<u8> {
+    Some(match ty {
+        "u8" | "s8" => 1,
+        "u16" | "s16" => 2,
+        "u32" | "s32" => 4,
+        "u64" | "s64" => 8,
+        "uint" | "sint" => 0,
+        _ => return None,
+    })
+}
+
+impl Compiler<'_> {
+    pub(super) fn set_ref(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        reference: &str,
+    ) -> Result<SetId, Error> {
+        let (found, name) = self.resolve(file, place, reference)?;
+        let key = (found.name.clone(), name.clone());
+        if let Some(id) = self.sets.get(&key) {
+            return Ok(*id);
+        }
+        let Some(at) = found.attribute_sets.iter().position(|s| s.name == name) else {
+            return Err(Self::wrong(file, place, format!("no attribute set {reference:?}")));
+        };
+        let Some(written) = found.attribute_sets.get(at) else {
+            return Err(Self::wrong(file, place, "no such set"));
+        };
+        let id = SetId(index_of(self.tables.sets.len()));
+        self.tables.sets.push(AttrSet::default());
+        self.sets.insert(key, id);
+        let here = Place::new("attribute-sets", at, &name);
+        let compiled = self.attribute_set(&found, &here, written)?;
+        if let Some(slot) = self.tables.sets.get_mut(id.0 as usize) {
+            *slot = compiled;
+        }
+        Ok(id)
+    }
+
+    fn attribute_set(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        written: &AttributeSet,
+    ) -> Result<AttrSet, Error> {
+        // A subset takes numbers and what it does not say itself from the full set.
+        let (full_file, full) = match &written.subset_of {
+            None => (Rc::clone(file), None),
+            Some(reference) => {
+                let (full_file, name) = self.resolve(file, place, reference)?;
+                let full = full_file.attribute_sets.iter().find(|s| s.name == name).cloned();
+                let full = full.ok_or_else(|| {
+                    Self::wrong(file, place, format!("subset-of {reference:?}, which is no set"))
+                })?;
+                (full_file, Some(full))
+            }
+        };
+        let prefix = names::set_prefix(&full_file, full.as_ref().unwrap_or(written));
+        let mut compiled = AttrSet {
+            name: written.name.as_str().into(),
+            label: match written.unknown_label.as_deref() {
+                Some(own) => label(Some(own)),
+                None => Some(format!("{}???", names::c_upper(&prefix)).into()),
+            },
+            ..AttrSet::default()
+        };
+        let numbered = numbers(full.as_ref().unwrap_or(written));
+        for (at, item) in written.attributes.iter().enumerate() {
+            let name = item.name.as_ref().map(Word::text).unwrap_or_default();
+            let here = place.within("attributes", at, &name);
+            let (number, item) = match &full {
+                None => match numbered.get(at) {
+                    Some((number, _)) => (*number, item.clone()),
+                    None => continue,
+                },
+                Some(_) => {
+                    let base = numbered.iter().find(|(_, base)| base.name == item.name);
+                    let (number, base) = base.ok_or_else(|| {
+                        Self::wrong(file, &here, "the full set has no such attribute")
+                    })?;
+                    (*number, item.over(base))
+                }
+            };
+            let Some(number) = u16::try_from(number).ok().filter(|n| *n <= 0x3fff) else {
+                return Err(Self::wrong(file, &here, format!("{number} is no attribute number")));
+            };
+            let kind = self.shape(file, &here, &item)?;
+            compiled.attrs.push(Attr {
+                c_name: names::attr(&prefix, &item).into(),
+                name: name.into(),
+                number,
+                kind,
+                secret: item.secret.unwrap_or(false),
+            });
+        }
+        for (at, attr) in compiled.attrs.iter().enumerate() {
+            let slot = usize::from(attr.number);
+            if compiled.by_number.len() <= slot {
+                compiled.by_number.resize(slot.saturating_add(1), 0);
+            }
+            if let Some(free) = compiled.by_number.get_mut(slot).filter(|free| **free == 0) {
+                *free = u16::try_from(at.saturating_add(1)).unwrap_or(0);
+            }
+        }
+        Ok(compiled)
+    }
+
+    /// The form that an attribute, member or format describes.
+    pub(super) fn shape(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<Kind, Error> {
+        let ty = item.r#type.as_deref().unwrap_or_else(|| {
+            if item.attribute_set.is_some() || item.nested_attributes.is_some() {
+                "nest"
+            } else {
+                "binary"
+            }
+        });
+        if scalar_size(ty).is_some() {
+            return Ok(match (item.display_hint.as_deref(), ty) {
+                (Some("ipv4"), "u32") => Kind::Ipv4,
+                _ => Kind::Scalar(self.scalar(file, place, item, ty)?),
+            });
+        }
+        let kind = self.composite(file, place, item, ty)?;
+        match &item.strace {
+            None => Ok(kind),
+            Some(StraceForm::Form(form)) => {
+                let strace = self.shape(file, place, form)?;
+                Ok(Kind::Differs(Box::new((kind, strace))))
+            }
+            Some(StraceForm::Word(word)) => {
+                let reason = format!("strace shows no {ty} as {word:?}: say its form");
+                Err(Self::wrong(file, place, reason))
+            }
+        }
+    }
+
+    /// The form of anything but a number.
+    fn composite(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        ty: &str,
+    ) -> Result<Kind, Error> {
+        Ok(match ty {
+            "flag" => Kind::Flag,
+            "pad" | "unused" => Kind::Unknown,
+            "string" => Kind::Text(match item.display_hint.as_deref() {
+                Some("c-string") => TextKind::CString,
+                _ => TextKind::Attribute,
+            }),
+            "binary" => return self.binary(file, place, item),
+            "nest" => {
+                let set = item.nested_attributes.as_ref().or(item.attribute_set.as_ref());
+                let Some(set) = set else {
+                    return Err(Self::wrong(file, place, "a nest needs nested-attributes"));
+                };
+                Kind::Nest(self.set_ref(file, place, set)?)
+            }
+            "indexed-array" => {
+                let element =
+                    Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() };
+                Kind::Indexed(Box::new(self.shape(file, place, &element)?))
+            }
+            "nest-type-value" => {
+                let Some(set) = &item.nested_attributes else {
+                    return Err(Self::wrong(file, place, "this type needs nested-attributes"));
+                };
+                let depth = item.type_value.as_ref().map_or(0, Vec::len);
+                let set = self.set_ref(file, place, set)?;
+                Kind::TypeValue(u8::try_from(depth).unwrap_or(0), set)
+            }
+            "bitfield32" => Kind::Bitfield32(match &item.r#enum {
+                Some(reference) => Some(self.enum_ref(file, place, reference)?),
+                None => None,
+            }),
+            "sub-message" => Kind::Union(self.sub_message(file, place, item)?),
+            "union" => Kind::Union(self.inline_union(file, place, item)?),
+            "records" => self.records(file, place, item)?,
+            other => {
+                return Err(Self::wrong(file, place, format!("{other:?} is no type")));
+            }
+        })
+    }
+
+    fn binary(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
+        if let Some(reference) = &item.r#struct {
+            let id = self.struct_ref(file, place, reference)?;
+            if item.array == Some(true) {
+                let size = self.tables.structure(id).map_or(0, |s| s.size);
+                if size == 0 {
+                    return Err(Self::wrong(file, place, "an array of structs of no fixed size"));
+                }
+                return Ok(Kind::Array(Element::Struct(id), size, None));
+            }
+            let then = match &item.attribute_set {
+                Some(set) => Some(self.set_ref(file, place, set)?),
+                None => None,
+            };
+            return Ok(Kind::Struct(id, then));
+        }
+        if let Some(sub) = &item.sub_type {
+            let index = self.index(file, place, item)?;
+            let size = usize::from(scalar_size(sub).unwrap_or(0));
+            if size == 0 {
+                let reason = format!("a C array of {sub:?} has elements of no fixed size");
+                return Err(Self::wrong(file, place, reason));
+            }
+            let element = match (item.display_hint.as_deref(), size) {
+                (Some("ipv4"), 4) => Element::Kind(Box::new(Kind::Ipv4)),
+                _ => {
+                    // What strace makes of the array is not what it makes of an element.
+                    let element = Item { strace: None, strace_enum: None, ..item.clone() };
+                    Element::Scalar(self.scalar(file, place, &element, sub)?)
+                }
+            };
+            return Ok(Kind::Array(element, size, index));
+        }
+        Ok(match item.display_hint.as_deref() {
+            Some("mac" | "fddi") => Kind::Mac,
+            Some("hw-address") => Kind::HwAddress,
+            Some("ipv4") => Kind::Ipv4,
+            Some("ipv6") => Kind::Ipv6,
+            Some("ipv4-or-v6") => Kind::Ip,
+            Some("uuid") => Kind::Uuid,
+            Some("text") => Kind::Text(TextKind::Raw),
+            Some("c-string") => Kind::Text(TextKind::CString),
+            _ => Kind::Bytes,
+        })
+    }
+
+    /// The names of an array's indexes.
+    pub(super) fn index(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<Option<Index>, Error> {
+        let Some(names) = &item.index_enum else { return Ok(None) };
+        let strace = match &item.strace_enum {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => None,
+        };
+        let names = self.enum_ref(file, place, names)?;
+        Ok(Some(Index { names, strace, offset: item.index_offset.unwrap_or(0) }))
+    }
+
+    fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
+        let (Some(record), Some(set), Some(member)) =
+            (&item.r#struct, &item.attribute_set, &item.length_member)
+        else {
+            let reason = "records need struct, length-member and attribute-set";
+            return Err(Self::wrong(file, place, reason));
+        };
+        let record = self.struct_ref(file, place, record)?;
+        let length = self.tables.structure(record).and_then(|s| s.member(member)).and_then(|m| {
+            match (&m.kind, m.offset) {
+                (crate::spec::model::MemberKind::Scalar(s), Some(at)) => Some((at, s.size)),
+                _ => None,
+            }
+        });
+        let Some(length) = length else {
+            return Err(Self::wrong(file, place, format!("{member:?} is no number of the struct")));
+        };
+        let align = item.align.as_ref().and_then(Word::number).unwrap_or(4);
+        Ok(Kind::Records {
+            record,
+            length,
+            align: usize::try_from(align).unwrap_or(4).max(1),
+            set: self.set_ref(file, place, set)?,
+        })
+    }
+
+    pub(super) fn scalar(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        ty: &str,
+    ) -> Result<Scalar, Error> {
+        let Some(size) = scalar_size(ty) else {
+            return Err(Self::wrong(file, place, format!("{ty:?} is no type of number")));
+        };
+        let (meaning, shown) = match item.display_hint.as_deref() {
+            None => (Meaning::Number, Hint::None),
+            Some("ifindex") => (Meaning::Interface, Hint::None),
+            Some("errno") => (Meaning::Errno, Hint::None),
+            Some("ipv4") => (Meaning::Ipv4, Hint::None),
+            Some(other) => (Meaning::Number, hint(other).unwrap_or_default()),
+        };
+        let as_flags = item.enum_as_flags.unwrap_or(false);
+        let is_any = |word: &Option<Word>| word.as_ref().is_some_and(|w| w.text() == "any");
+        Ok(Scalar {
+            size,
+            signed: ty.starts_with('s'),
+            order: match item.byte_order.as_deref() {
+                Some("big-endian") => Order::Big,
+                _ => Order::Host,
+            },
+            names: self.value_names(file, place, item.r#enum.as_deref(), as_flags)?,
+            label: label(item.unknown_label.as_deref()),
+            hint: shown,
+            meaning,
+            any_width: is_any(&item.width),
+            any_len: is_any(&item.max_len),
+            strace: self.strace_form(file, place, item, ty)?,
+        })
+    }
+
+    fn strace_form(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        ty: &str,
+    ) -> Result<Option<Box<Scalar>>, Error> {
+        let written = match &item.strace {
+            None => match (&item.strace_enum, &item.index_enum) {
+                (Some(names), None) => Item {
+                    r#enum: Some(names.clone()),
+                    strace: None,
+                    strace_enum: None,
+                    ..item.clone()
+                },
+                _ => return Ok(None),
+            },
+            Some(StraceForm::Word(word)) if word == "plain" => Item {
+                byte_order: item.byte_order.clone(),
+                width: item.width.clone(),
+                max_len: item.max_len.clone(),
+                ..Item::default()
+            },
+            Some(StraceForm::Word(word)) => {
+                return Err(Self::wrong(file, place, format!("strace knows no form {word:?}")));
+            }
+            Some(StraceForm::Form(form)) => (**form).clone(),
+        };
+        let ty = written.r#type.clone().unwrap_or_else(|| ty.to_owned());
+        self.scalar(file, place, &written, &ty).map(Box::new).map(Some)
+    }
+
+    /// An attribute's sub-message.
+    fn sub_message(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<UnionId, Error> {
+        let Some(reference) = &item.sub_message else {
+            return Err(Self::wrong(file, place, "a sub-message needs the name of one"));
+        };
+        let (found, name) = self.resolve(file, place, reference)?;
+        let Some(at) = found.sub_messages.iter().position(|s| s.name == name) else {
+            return Err(Self::wrong(file, place, format!("no sub-message {reference:?}")));
+        };
+        let Some(written) = found.sub_messages.get(at).cloned() else {
+            return Err(Self::wrong(file, place, "no such sub-message"));
+        };
+        let here = Place::new("sub-messages", at, &name);
+        let named = written.selector_enum.as_deref().or(item.selector_enum.as_deref());
+        self.union(&found, &here, item.selector.as_deref(), named, &written.formats)
+    }
+
+    /// A union that lists its formats itself.
+    pub(super) fn inline_union(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<UnionId, Error> {
+        let named = item.selector_enum.as_deref();
+        self.union(file, place, item.selector.as_deref(), named, &item.formats)
+    }
+
+    fn union(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        selector: Option<&str>,
+        selector_enum: Option<&str>,
+        formats: &[Item],
+    ) -> Result<UnionId, Error> {
+        let Some(written) = selector else {
+            return Err(Self::wrong(file, place, "this type needs a selector"));
+        };
+        let selector = match written.split_once('.') {
+            Some(("header", member)) => Selector::Header(member.into()),
+            Some(("struct", member)) => Selector::Struct(member.into()),
+            Some(("request", member)) => Selector::Request(member.into()),
+            Some((other, _)) => {
+                return Err(Self::wrong(file, place, format!("no selector begins with {other:?}")));
+            }
+            None => match written {
+                "length" => Selector::Length,
+                "direction" => Selector::Direction,
+                "message" => Selector::Message,
+                attr => Selector::Attr(self.selector_id(attr)),
+            },
+        };
+        let values = match selector_enum {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => self.selector_values(file, written)?,
+        };
+        // Taken before the formats, which may refer to unions of their own.
+        let id = UnionId(index_of(self.tables.unions.len()));
+        self.tables.unions.push(Union { selector, formats: Vec::new() });
+        let mut compiled = Vec::new();
+        for (at, format) in formats.iter().enumerate() {
+            let here = place.within("formats", at, "");
+            let mut when = Vec::new();
+            for value in format.value.iter().flat_map(OneOrMany::iter) {
+                if let Some(n) = value.number() {
+                    when.push(When::Number(n));
+                    continue;
+                }
+                let text = value.text();
+                let number = match (&*text, written) {
+                    ("send", "direction") => Some(0),
+                    ("receive", "direction") => Some(1),
+                    _ => values
+                        .and_then(|id| self.tables.enumeration(id))
+                        .and_then(|e| e.number_of(&text))
+                        .map(u64::cast_signed),
+                };
+                when.extend(number.map(When::Number));
+                when.push(When::Text(text.into()));
+            }
+            when.extend(format.range.map(|[low, high]| When::Range(low, high)));
+            if format.default == Some(true) {
+                when.push(When::Always);
+            }
+            let header = match &format.fixed_header {
+                Some(reference) => Some(self.struct_ref(file, &here, reference)?),
+                None => None,
+            };
+            let says_shape = format.r#type.is_some()
+                || format.r#struct.is_some()
+                || format.attribute_set.is_some()
+                || format.nested_attributes.is_some()
+                || format.display_hint.is_some();
+            let kind = if says_shape { self.shape(file, &here, format)? } else { Kind::Unknown };
+            compiled.push(Format { when, header, kind });
+        }
+        if let Some(slot) = self.tables.unions.get_mut(id.0 as usize) {
+            slot.formats = compiled;
+        }
+        Ok(id)
+    }
+
+    /// The enum that names a selector's values: that of any attribute or member of its name.
+    fn selector_values(
+        &mut self,
+        file: &Rc<File>,
+        selector: &str,
+    ) -> Result<Option<super::EnumId>, Error> {
+        let (in_struct, name) = match selector.split_once('.') {
+            Some((_, name)) => (true, name),
+            None => (false, selector),
+        };
+        let mut files = vec![Rc::clone(file)];
+        files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec)));
+        for candidate in files {
+            let named = |item: &&Item| {
+                item.r#enum.is_some() && item.name.as_ref().is_some_and(|n| n.text() == name)
+            };
+            let found = if in_struct {
+                candidate.definitions.iter().flat_map(|d| &d.members).find(named).cloned()
+            } else {
+                candidate.attribute_sets.iter().flat_map(|s| &s.attributes).find(named).cloned()
+            };
+            if let Some(reference) = found.and_then(|item| item.r#enum) {
+                let place = Place(format!("selector {selector}"));
+                return self.enum_ref(&candidate, &place, &reference).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A set's attributes with their numbers.
+fn numbers(set: &AttributeSet) -> Vec<(i64, &Item)> {
+    let mut next = 1i64;
+    set.attributes
+        .iter()
+        .map(|item| {
+            let said = item.value.as_ref().and_then(|v| v.iter().next()).and_then(Word::number);
+            let number = said.unwrap_or(next);
+            next = number.saturating_add(1);
+            (number, item)
+        })
+        .collect()
+}
+
+impl Item {
+    /// What this says, and where it says nothing what `base` says.
+    fn over(&self, base: &Self) -> Self {
+        macro_rules! either {
+            ($($field:ident)*) => {
+                Self {
+                    $($field: self.$field.clone().or_else(|| base.$field.clone()),)*
+                    formats: if self.formats.is_empty() { &base.formats } else { &self.formats }
+                        .clone(),
+                    bits: if self.bits.is_empty() { &base.bits } else { &self.bits }.clone(),
+                }
+            };
+        }
+        either!(
+            name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
+            unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
+            selector_enum type_value array length_member align attribute_set fixed_header
+            index_enum index_offset width max_len min_len secret strace strace_enum checks len count
+            nonzero
+            range default
+        )
+    }
+}
+
+impl Scalar {
+    /// A number without names.
+    #[must_use]
+    pub const fn plain(size: u8) -> Self {
+        Self {
+            size,
+            signed: false,
+            order: Order::Host,
+            names: ValueNames::None,
+            label: None,
+            hint: Hint::None,
+            meaning: Meaning::Number,
+            any_width: false,
+            any_len: false,
+            strace: None,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Reading spec files.
+
+use std::path::Path;
+
+use super::Error;
+use super::schema::File;
+
+/// A spec that comes with the viewer, as JSON.
+pub(super) struct Builtin {
+    /// Its file's name.
+    pub(super) file: &'static str,
+    /// The family.
+    pub(super) name: &'static str,
+    /// The netlink protocol, if it names one.
+    pub(super) protocol: Option<u64>,
+    /// Whether it is a generic netlink family.
+    pub(super) generic: bool,
+    /// The spec.
+    pub(super) json: &'static str,
+}
+
+/// All of them; written by the build script.
+pub(super) static BUILTIN: &[Builtin] = include!(concat!(env!("OUT_DIR"), "/specs.rs"));
+
+/// Reads a built-in spec.
+pub(super) fn builtin(spec: &Builtin) -> Result<File, Error> {
+    let mut reader = serde_json::Deserializer::from_str(spec.json);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| Error::Shape {
+        file: spec.file.to_owned(),
+        place: error.path().to_string(),
+        reason: error.inner().to_string(),
+    })
+}
+
+/// Reads a user's spec, and the keys in it that nothing reads.
+pub(super) fn user(path: &Path) -> Result<(File, Vec<String>), Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let shape = |place: String, reason: String| Error::Shape {
+        file: path.display().to_string(),
+        place,
+        reason,
+    };
+    // By way of a plain value, so that errors of form and of shape are told apart and placed.
+    let value: serde_json::Value =
+        serde_saphyr::from_str(&text).map_err(|error| shape(String::new(), error.to_string()))?;
+    let mut unknown = Vec::new();
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&value, &mut track);
+    let file: Result<File, _> =
+        serde_ignored::deserialize(tracked, |path| unknown.push(path.to_string()));
+    match file {
+        Ok(file) if file.name.is_empty() => {
+            Err(shape("name".to_owned(), "a spec needs a name".to_owned()))
+        }
+        Ok(file) => Ok((file, unknown)),
+        Err(error) => Err(shape(track.path().to_string(), error.to_string())),
+    }
+}

@@ -1,0 +1,236 @@
+//! All specs, and the tables made of them when they are first needed.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::Error;
+use super::compile::compile;
+use super::load::{self, BUILTIN, Builtin};
+use super::model::Tables;
+use super::schema::File;
+
+/// The netlink protocol whose families have names instead of numbers.
+pub const GENERIC: u32 = 16;
+
+/// A spec, read when it is first needed.
+struct Source {
+    name: String,
+    protocol: Option<u32>,
+    generic: bool,
+    builtin: Option<&'static Builtin>,
+    file: OnceCell<Option<Rc<File>>>,
+}
+
+impl Source {
+    fn file(&self) -> Option<Rc<File>> {
+        let read = || self.builtin.and_then(|b| load::builtin(b).ok()).map(Rc::new);
+        self.file.get_or_init(read).clone()
+    }
+}
+
+/// All specs by family, and their tables by protocol.
+pub struct Registry {
+    sources: Vec<Source>,
+    protocols: BTreeMap<u32, OnceCell<Option<Tables>>>,
+    generic: BTreeMap<String, OnceCell<Option<Tables>>>,
+    bare: OnceCell<Tables>,
+}
+
+/// A line of the list of families.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// The family.
+    pub family: String,
+    /// Its netlink protocol.
+    pub protocol: Option<u32>,
+    /// Messages, attributes, structs and enums it describes.
+    pub counts: [usize; 4],
+    /// The headers its facts come from.
+    pub headers: Vec<String>,
+}
+
+impl Registry {
+    /// The specs that come with the viewer.
+    #[must_use]
+    pub fn builtin() -> Self {
+        let mut registry = Self {
+            sources: Vec::new(),
+            protocols: BTreeMap::new(),
+            generic: BTreeMap::new(),
+            bare: OnceCell::new(),
+        };
+        for builtin in BUILTIN {
+            registry.add(Source {
+                name: builtin.name.to_owned(),
+                protocol: builtin.protocol.and_then(|p| u32::try_from(p).ok()),
+                generic: builtin.generic,
+                builtin: Some(builtin),
+                file: OnceCell::new(),
+            });
+        }
+        registry
+    }
+
+    fn add(&mut self, source: Source) {
+        if source.generic {
+            self.generic.insert(source.name.clone(), OnceCell::new());
+        } else if let Some(protocol) = source.protocol {
+            self.protocols.insert(protocol, OnceCell::new());
+        }
+        match self.sources.iter_mut().find(|s| s.name == source.name) {
+            Some(same) => *same = source,
+            None => self.sources.push(source),
+        }
+    }
+
+    /// Adds a spec file, or all `*.yaml` of a folder. One of the name of a known family replaces it.
+    /// Returns warnings about keys that nothing reads.
+    ///
+    /// # Errors
+    /// The first thing wrong with a file, and its place.
+    pub fn add_path(&mut self, path: &Path) -> Result<Vec<String>, Error> {
+        let read = |source| Error::Read { path: path.to_owned(), source };
+        if !path.is_dir() {
+            return self.add_file(path);
+        }
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(read)? {
+            let file = entry.map_err(read)?.path();
+            if file.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+                files.push(file);
+            }
+        }
+        files.sort();
+        let mut warnings = Vec::new();
+        for file in files {
+            warnings.extend(self.add_file(&file)?);
+        }
+        Ok(warnings)
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<Vec<String>, Error> {
+        let (file, unknown) = load::user(path)?;
+        let (name, protocol) = (file.name.clone(), file.protonum);
+        let generic = file.protocol.as_deref().is_none_or(|p| p.starts_with("genetlink"));
+        if !generic && protocol.is_none() {
+            return Err(Error::Meaning {
+                file: path.display().to_string(),
+                place: "protonum".to_owned(),
+                reason: "a netlink-raw family needs a protonum".to_owned(),
+            });
+        }
+        let cell = OnceCell::new();
+        let _first = cell.set(Some(Rc::new(file)));
+        self.add(Source { name: name.clone(), protocol, generic, builtin: None, file: cell });
+        // Compiled at once, so that what is wrong is said before anything runs.
+        let files: Vec<_> = self.sources.iter().filter(|s| s.name == name).collect();
+        let files: Vec<_> = files.iter().filter_map(|s| s.file()).collect();
+        compile(&files, &|wanted| self.file(wanted)).map_err(|error| match error {
+            Error::Meaning { file, place, reason } if file == name => {
+                Error::Meaning { file: path.display().to_string(), place, reason }
+            }
+            other => other,
+        })?;
+        let shown = path.display();
+        Ok(unknown.iter().map(|key| format!("{shown}: {key}: unknown key, ignored")).collect())
+    }
+
+    fn file(&self, name: &str) -> Option<Rc<File>> {
+        self.sources.iter().find(|s| s.name == name)?.file()
+    }
+
+    fn tables(&self, wanted: impl Fn(&Source) -> bool) -> Option<Tables> {
+        let files: Vec<_> =
+            self.sources.iter().filter(|s| wanted(s)).filter_map(Source::file).collect();
+        compile(&files, &|name| self.file(name)).ok()
+    }
+
+    /// The tables of a netlink protocol other than generic netlink.
+    #[must_use]
+    pub fn protocol(&self, protocol: u32) -> Option<&Tables> {
+        let make = || self.tables(|s| !s.generic && s.protocol == Some(protocol));
+        self.protocols.get(&protocol)?.get_or_init(make).as_ref()
+    }
+
+    /// The tables of a generic netlink family.
+    #[must_use]
+    pub fn generic(&self, family: &str) -> Option<&Tables> {
+        let make = || self.tables(|s| s.generic && s.name == family);
+        self.generic.get(family)?.get_or_init(make).as_ref()
+    }
+
+    /// Tables that know netlink itself and no family.
+    #[must_use]
+    pub fn bare(&self) -> &Tables {
+        self.bare.get_or_init(|| self.tables(|_| false).unwrap_or_default())
+    }
+
+    /// The C name of a netlink protocol (`NETLINK_ROUTE`).
+    #[must_use]
+    pub fn protocol_named(&self, name: &str) -> Option<u32> {
+        let file = self.file("netlink")?;
+        let wanted = name.strip_prefix("NETLINK_").unwrap_or(name).to_ascii_lowercase();
+        let definition = file.definitions.iter().find(|d| d.name == "protocol")?;
+        let mut next = 0i64;
+        for entry in &definition.entries {
+            let (entry_name, value) = match entry {
+                super::schema::EntryOrName::Name(n) => (n.text(), None),
+                super::schema::EntryOrName::Entry(e) => (
+                    e.name.as_ref().map(super::schema::Scalar::text).unwrap_or_default(),
+                    e.value.as_ref().and_then(super::schema::Scalar::number),
+                ),
+            };
+            next = value.unwrap_or(next);
+            if entry_name.replace('-', "_") == wanted {
+                return u32::try_from(next).ok();
+            }
+            next = next.saturating_add(1);
+        }
+        None
+    }
+
+    /// Checks that every spec compiles.
+    ///
+    /// # Errors
+    /// The first thing wrong, and its place.
+    pub fn check(&self) -> Result<(), Error> {
+        for builtin in BUILTIN {
+            load::builtin(builtin)?;
+        }
+        for source in &self.sources {
+            if let Some(file) = source.file() {
+                compile(&[file], &|name| self.file(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All families.
+    #[must_use]
+    pub fn list(&self) -> Vec<Overview> {
+        self.sources
+            .iter()
+            .filter_map(|source| {
+                let file = source.file()?;
+                let attributes = file.attribute_sets.iter().filter(|s| s.subset_of.is_none());
+                let of = |kind: &[&str]| {
+                    file.definitions.iter().filter(|d| kind.contains(&d.r#type.as_str())).count()
+                };
+                let header = file.uapi_header.as_ref().map(super::schema::Scalar::text);
+                Some(Overview {
+                    family: source.name.clone(),
+                    protocol: if source.generic { Some(GENERIC) } else { source.protocol },
+                    counts: [
+                        file.operations.list.len(),
+                        attributes.map(|s| s.attributes.len()).sum(),
+                        of(&["struct"]),
+                        of(&["enum", "flags"]),
+                    ],
+                    headers: header.into_iter().chain(file.headers.iter().cloned()).collect(),
+                })
+            })
+            .collect()
+    }
+}

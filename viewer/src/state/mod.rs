@@ -1,0 +1,5 @@
+//! What is remembered between records: who speaks, what is on its way, what has which name.
+
+pub mod names;
+pub mod process;
+pub mod reassembly;
