@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Structs stand in one line, without the members that are zero. A request echoed in an error is
-//! not shown again, but for what the error is about. `head` writes the first line, `block` visits
-//! what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
+//! not shown again, but for what the error is about. `head` writes the first line, `visit` and
+//! `block` what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
 
 mod block;
 mod head;
@@ -20,6 +20,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod value;
+mod visit;
 
 use super::paint::{self, Paint, Role};
 use super::time::Clock;

@@ -3,6 +3,7 @@
 //! It writes as it is called, so all that it must remember is which brackets are open. An object
 //! takes each of its keys once; what comes again, or where no key fits, goes into its `rest`.
 
+use super::frames::{Frame, Key, Keys, Name, top};
 use super::value;
 use crate::decode::{AttrHead, Issue, List, MessageHead, Slot, StructHead, Value, Visitor};
 use crate::output::{escape, text};
@@ -12,113 +13,6 @@ use crate::wire::attr;
 const NLMSG_ERROR: u16 = 2;
 /// Type of a dump's end.
 const NLMSG_DONE: u16 = 3;
-
-/// Keys of an object, as a set of bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Keys(u8);
-
-impl Keys {
-    const NONE: Self = Self(0);
-    const HEADER: Self = Self(1);
-    const USER_HEADER: Self = Self(2);
-    /// One of `value`, `struct` and `items`.
-    const PAYLOAD: Self = Self(4);
-    const ATTRS: Self = Self(8);
-    const ERROR: Self = Self(16);
-    const REQUEST: Self = Self(32);
-    /// The array of what has no key of its own; it stays open.
-    const REST: Self = Self(64);
-
-    const fn has(self, key: Self) -> bool {
-        self.0 & key.0 != 0
-    }
-
-    /// Adds a key; false if it was there.
-    const fn add(&mut self, key: Self) -> bool {
-        let new = !self.has(key);
-        self.0 |= key.0;
-        new
-    }
-
-    /// Whether a key can still be written: it has not been, and `rest` is not open.
-    const fn takes(self, key: Self) -> bool {
-        !self.has(key) && !self.has(Self::REST)
-    }
-}
-
-/// A key that a value goes under.
-#[derive(Debug, Clone, Copy)]
-enum Key {
-    Header,
-    UserHeader,
-    Value,
-    Struct,
-    Items,
-    Attrs,
-    Request,
-}
-
-impl Key {
-    const fn bits(self) -> Keys {
-        match self {
-            Self::Header => Keys::HEADER,
-            Self::UserHeader => Keys::USER_HEADER,
-            Self::Value | Self::Struct | Self::Items => Keys::PAYLOAD,
-            Self::Attrs => Keys::ATTRS,
-            Self::Request => Keys::REQUEST,
-        }
-    }
-
-    fn put(self, out: &mut Vec<u8>) {
-        match self {
-            Self::Header => out.extend_from_slice(b"\"header\":"),
-            Self::UserHeader => out.extend_from_slice(b"\"user_header\":"),
-            Self::Value => out.extend_from_slice(b"\"value\":"),
-            Self::Struct => out.extend_from_slice(b"\"struct\":"),
-            Self::Items => out.extend_from_slice(b"\"items\":"),
-            Self::Attrs => out.extend_from_slice(b"\"attrs\":"),
-            Self::Request => out.extend_from_slice(b"\"request\":"),
-        }
-    }
-}
-
-/// Something open, and what closes it.
-#[derive(Debug, Clone, Copy)]
-enum Frame {
-    /// The object that is a whole line.
-    Message { keys: Keys },
-    /// Another object; `bare` until it has a key.
-    Object { keys: Keys, bare: bool, close: &'static [u8] },
-    /// An array; `waiting` while its last element has a name but no value yet.
-    Array { empty: bool, waiting: bool, close: &'static [u8] },
-    /// What only groups in the visitor's eyes.
-    Clear,
-}
-
-impl Frame {
-    const fn object(bare: bool, close: &'static [u8]) -> Self {
-        Self::Object { keys: Keys::NONE, bare, close }
-    }
-
-    const fn array(close: &'static [u8]) -> Self {
-        Self::Array { empty: true, waiting: false, close }
-    }
-}
-
-/// What an element is called.
-#[derive(Debug, Clone, Copy)]
-enum Name<'n> {
-    Is(&'n str),
-    /// It has a number for which no name is known.
-    Unknown,
-    /// It stands for itself.
-    None,
-}
-
-/// The innermost frame that has brackets.
-fn top(frames: &mut [Frame]) -> Option<&mut Frame> {
-    frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Clear))
-}
 
 /// Buffers used again for every message.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The line that begins a block: who, which way, what, and how it ended.
 
 use super::Look;
-use super::block::Scratch;
+use super::block::{NLMSG_DONE, NLMSG_ERROR, Scratch};
 use super::rows::spaces;
 use crate::decode::{MessageHead, Value};
 use crate::output::paint::{self, Role};
@@ -52,10 +52,6 @@ impl Message {
     }
 }
 
-/// Type of an error or acknowledgement.
-const NLMSG_ERROR: u16 = 2;
-/// Type of a dump's end.
-const NLMSG_DONE: u16 = 3;
 /// Flag of a dump that changed while it was read.
 const DUMP_INTR: u16 = 0x10;
 
