@@ -1,7 +1,9 @@
 //! JSON Lines: one object a message, or a call without one. `viewer/docs/json.md` is its schema.
 //!
-//! `lines` visits a datagram, `value` writes values; here is what stands around messages.
+//! `lines` visits a datagram, `frames` remembers what is open, `value` writes values; here is what
+//! stands around messages.
 
+mod frames;
 mod lines;
 #[cfg(test)]
 mod tests;

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Structs stand in one line, without the members that are zero. A request echoed in an error is
-//! not shown again, but for what the error is about. `head` writes the first line, `block` visits
-//! what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
+//! not shown again, but for what the error is about. `head` writes the first line, `visit` and
+//! `block` what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
 
 mod block;
 mod head;
@@ -20,8 +20,9 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod value;
+mod visit;
 
-use super::paint::{Paint, Role};
+use super::paint::{self, Paint, Role};
 use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine};
@@ -95,6 +96,7 @@ impl Tree {
             self.peek(call, out);
             return out.push(b'\n');
         }
+        self.scratch.who_columns = paint::columns(&self.scratch.who);
         self.note(call);
         let bytes = call.payload;
         let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
@@ -131,6 +133,7 @@ impl Tree {
         let (role, arrow) = block::arrow(datagram.direction);
         self.look.paint.put(who, role, arrow.as_bytes());
         who.push(b' ');
+        self.scratch.who_columns = paint::columns(&self.scratch.who);
         let mut block = Block::new(out, &self.look, &mut self.scratch, datagram.bytes, true);
         feed(&mut block);
         block.finish();
