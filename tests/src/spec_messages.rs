@@ -9,7 +9,7 @@ use crate::hextext::Line;
 use crate::spec_facts::{
     Spec, Specs, integer, list, numbered_attributes, numbered_operations, text,
 };
-use crate::spec_layout;
+use crate::spec_layout::{self, Layout};
 
 /// The message type that [`variants`] gives a generic family, for a `%genl` line before.
 pub const GENERIC_ID: u16 = 0x321;
@@ -17,10 +17,14 @@ pub const GENERIC_ID: u16 = 0x321;
 /// A message with one attribute innermost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
+    /// The attribute: `SET/NAME`.
+    pub attribute: String,
     /// The message.
     pub line: Line,
     /// Where in it the innermost attribute's payload is.
     pub payload: Range<usize>,
+    /// Which of the payload's bytes mean nothing.
+    pub holes: Vec<Range<u64>>,
 }
 
 /// A way into a message: what encloses an attribute set.
@@ -49,13 +53,22 @@ pub fn variants(specs: &Specs, spec: &Spec) -> Vec<Variant> {
         let Some((owner, set)) = find_set(specs, owner, &set) else { continue };
         for (attribute, number_in_set) in attributes(owner, set) {
             let Ok(attribute_number) = u16::try_from(number_in_set) else { continue };
-            for len in lens(specs, owner, attribute) {
+            let layout = struct_of(specs, owner, attribute);
+            let holes = layout.as_ref().map(|layout| layout.holes.clone()).unwrap_or_default();
+            for len in lens(attribute, layout.and_then(|layout| layout.size)) {
                 let payload: Vec<u8> = (0..len).map(|at| (at * 7 + 1) as u8).collect();
                 let bytes = way.message(&attribute_bytes(attribute_number, &payload));
                 let begin = bytes.len() - len.next_multiple_of(4);
                 for sent in [true, false] {
                     let line = Line { protocol: number.to_string(), sent, bytes: bytes.clone() };
-                    found.push(Variant { line, payload: begin..begin + len });
+                    let name = |value| text(value, "name").unwrap_or_default();
+                    let attribute = format!("{}/{}", name(set), name(attribute));
+                    found.push(Variant {
+                        attribute,
+                        line,
+                        payload: begin..begin + len,
+                        holes: holes.clone(),
+                    });
                 }
             }
             for (before, inner) in inside(owner, set, attribute) {
@@ -141,15 +154,17 @@ fn attributes<'s>(spec: &'s Spec, set: &'s Value) -> Vec<(&'s Value, i128)> {
     own.filter_map(|attribute| Some((attribute, number(text(attribute, "name"))?))).collect()
 }
 
-/// The lengths to try for an attribute.
-fn lens(specs: &Specs, spec: &Spec, attribute: &Value) -> Vec<usize> {
+/// The layout of an attribute that is a struct.
+fn struct_of(specs: &Specs, spec: &Spec, attribute: &Value) -> Option<Layout> {
+    let (owner, definition) = specs.resolve(spec, text(attribute, "struct")?)?;
+    spec_layout::of(specs, owner, definition)
+}
+
+/// The lengths to try for an attribute, whose struct may have a size.
+fn lens(attribute: &Value, of_struct: Option<u64>) -> Vec<usize> {
     let kind = text(attribute, "type").unwrap_or_default();
-    let of_struct = || {
-        let (owner, definition) = specs.resolve(spec, text(attribute, "struct")?)?;
-        spec_layout::of(specs, owner, definition)?.size
-    };
     let width = kind.strip_prefix(['u', 's']).and_then(|bits| bits.parse::<usize>().ok());
-    let exact = of_struct()
+    let exact = of_struct
         .map(|size| size as usize)
         .or_else(|| width.map(|bits| bits / 8))
         .unwrap_or(match kind {

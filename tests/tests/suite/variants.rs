@@ -71,13 +71,20 @@ fn every_byte_is_shown() {
             let other = printed(&scratch, "json", &text(spec, &changed)).out();
             let pairs = whole.lines().zip(other.lines()).zip(&variants);
             for ((one, two), variant) in pairs {
-                if one == two {
-                    hidden.push(format!("{}: {}\n  {one}", spec.file, variant.line.text()));
+                let Variant { attribute, payload, holes, .. } = variant;
+                let byte = place(payload) - payload.start;
+                let hole = holes.iter().any(|hole| hole.contains(&(byte as u64)));
+                if one == two && !hole {
+                    hidden.push(format!(
+                        "{}: {attribute} of {} bytes: byte {byte}\n  {one}",
+                        spec.file,
+                        payload.len(),
+                    ));
                 }
             }
         }
     }
     let total = hidden.len();
-    hidden.truncate(40);
+    //hidden.truncate(40);
     assert!(hidden.is_empty(), "{total} bytes are not shown:\n{}", hidden.join("\n"));
 }

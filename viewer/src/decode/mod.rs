@@ -19,6 +19,8 @@ pub use value::{Hint, Opaque, Order, Part, TextKind, Value};
 pub use visitor::{
     AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor,
 };
+// Part of what a visitor is shown.
+pub use crate::spec::model::Enum;
 
 use crate::spec::Registry;
 

@@ -1,8 +1,7 @@
 //! Values as JSON.
 
-use crate::decode::{Opaque, Part, TextKind, Value};
+use crate::decode::{Enum, Opaque, Part, TextKind, Value};
 use crate::output::{escape, text};
-use crate::spec::model::Enum;
 
 /// Appends a value, and where it does not say all, `,"raw":…`.
 pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {

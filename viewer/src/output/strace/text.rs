@@ -9,9 +9,8 @@ use super::lexical::{
     comment, dec, hex, hex_padded, hex_string, ipv4, ipv6, mac, quoted, signed, text,
 };
 use crate::decode::{
-    AttrHead, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor,
+    AttrHead, Enum, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor,
 };
-use crate::spec::model::Enum;
 use crate::wire::attr;
 
 /// What is open, so that separators and closing brackets come right.

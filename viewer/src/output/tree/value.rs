@@ -2,10 +2,9 @@
 
 use super::Look;
 use super::rows::BREAK;
-use crate::decode::{Hint, Opaque, Part, TextKind, Value};
+use crate::decode::{Enum, Hint, Opaque, Part, TextKind, Value};
 use crate::output::paint::Role;
 use crate::output::{escape, text};
-use crate::spec::model::Enum;
 
 /// Whether a value is the one that says nothing where it stands among others.
 pub(super) fn is_zero(value: &Value<'_>) -> bool {
