@@ -30,13 +30,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.list(Elements::Set(set, named), bytes, at, parent);
     }
 
-    fn list(
-        &mut self,
-        elements: Elements<'a>,
-        bytes: &'a [u8],
-        at: usize,
-        parent: &Scope<'a, '_>,
-    ) {
+    fn list(&mut self, elements: Elements<'a>, bytes: &'a [u8], at: usize, parent: &Scope<'a, '_>) {
         if parent.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
             return self.bytes(Slot::Plain, bytes, Opaque::Unknown);

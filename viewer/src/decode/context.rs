@@ -110,7 +110,10 @@ pub(super) fn member(st: &Struct, bytes: &[u8], name: &str) -> Option<i64> {
     let MemberKind::Scalar(scalar) = &member.kind else { return None };
     let at = member.offset?;
     let field = bytes.get(at..at.checked_add(usize::from(scalar.size))?)?;
-    Some(wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big")).cast_signed())
+    Some(
+        wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big"))
+            .cast_signed(),
+    )
 }
 
 impl<V: Visitor> Decoder<'_, V> {

@@ -2,9 +2,7 @@
 
 use super::context::{Decoder, Scope};
 use super::message::{self, DONE, ERROR};
-use super::{
-    Direction, IssueKind, List, Opaque, Order, Slot, StructHead, Value, Visitor,
-};
+use super::{Direction, IssueKind, List, Opaque, Order, Slot, StructHead, Value, Visitor};
 use crate::wire::message::{HEADER_LEN, Message, Nlmsghdr};
 
 /// `NLM_F_CAPPED`: the request is echoed by its header alone.
@@ -76,13 +74,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     /// ```text
     /// error s32 · attributes of the extended ack, if the flags say so
     /// ```
-    fn done(
-        &mut self,
-        header: &Nlmsghdr,
-        payload: &'a [u8],
-        at: usize,
-        scope: &Scope<'a, '_>,
-    ) {
+    fn done(&mut self, header: &Nlmsghdr, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
         let Some(error) = payload.first_chunk::<4>() else {
             return self.wrong_size(Slot::Plain, at, payload, 4);
         };

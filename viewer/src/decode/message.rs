@@ -36,14 +36,8 @@ pub fn datagram<V: Visitor>(
 ) {
     let tables = engine.registry.protocol(protocol);
     if let Some(tables) = tables.filter(|tables| !tables.framed()) {
-        let mut decoder = Decoder {
-            engine: *engine,
-            tables,
-            direction,
-            message_type: 0,
-            header: None,
-            visitor,
-        };
+        let mut decoder =
+            Decoder { engine: *engine, tables, direction, message_type: 0, header: None, visitor };
         return decoder.unframed(bytes);
     }
     let mut many = None;
@@ -314,13 +308,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.known_body(body, payload, at, scope);
     }
 
-    fn known_body(
-        &mut self,
-        body: Body,
-        payload: &'a [u8],
-        at: usize,
-        scope: &Scope<'a, '_>,
-    ) {
+    fn known_body(&mut self, body: Body, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
         let tables = self.tables;
         let mut used = 0;
         let header = body.header.and_then(|id| tables.structure(id));
@@ -379,9 +367,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 impl Condition {
     /// Whether a message's payload and flags meet it.
     fn holds(&self, payload: &[u8], flags: u16) -> bool {
-        self.byte.as_ref().is_none_or(|(at, values)| {
-            payload.get(*at).is_some_and(|byte| values.contains(byte))
-        }) && self.prefix.as_ref().is_none_or(|prefix| payload.starts_with(prefix))
+        self.byte
+            .as_ref()
+            .is_none_or(|(at, values)| payload.get(*at).is_some_and(|byte| values.contains(byte)))
+            && self.prefix.as_ref().is_none_or(|prefix| payload.starts_with(prefix))
             && self.min_len.is_none_or(|n| payload.len() >= n)
             && self.max_len.is_none_or(|n| payload.len() <= n)
             && self.request.is_none_or(|wanted| wanted == (flags & REQUEST != 0))

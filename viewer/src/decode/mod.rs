@@ -16,9 +16,7 @@ mod visitor;
 pub use issue::{Issue, IssueKind};
 pub use message::datagram;
 pub use value::{Hint, Opaque, Order, Part, TextKind, Value};
-pub use visitor::{
-    AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor,
-};
+pub use visitor::{AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor};
 // Part of what a visitor is shown.
 pub use crate::spec::model::Enum;
 

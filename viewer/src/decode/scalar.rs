@@ -1,7 +1,7 @@
 //! Numbers and short values: an integer with names, an address, text.
 
 use super::context::Decoder;
-use super::{Hint, Opaque, Order, Slot, TextKind, Value, Visitor};
+use super::{Hint, IssueKind, Opaque, Order, Slot, TextKind, Value, Visitor};
 use crate::spec::model::{Enum, Meaning, Scalar, ValueNames};
 use crate::wire;
 
@@ -24,8 +24,19 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Some(own).filter(|n| have >= *n && !(named && !scalar.any_len && have > 8))
         };
         match width.and_then(|n| bytes.get(..n)).filter(|field| !field.is_empty()) {
-            Some(field) => self.number(slot, scalar, field),
+            Some(field) => {
+                self.number(slot, scalar, field);
+                self.left_over(at, bytes, field.len());
+            }
             None => self.wrong_size(slot, at, bytes, own.max(1)),
+        }
+    }
+
+    /// Says that a payload goes on after what its type takes.
+    fn left_over(&mut self, at: usize, bytes: &[u8], taken: usize) {
+        let len = bytes.len().saturating_sub(taken);
+        if len > 0 {
+            self.issue(at.saturating_add(taken), IssueKind::Trailing { len });
         }
     }
 
@@ -60,9 +71,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Value::Interface { index, name: self.engine.names.interface(low) }
             }
             Meaning::Errno => self.errno(sign_extend(v, len)),
-            Meaning::Ipv4 => {
-                Value::Ipv4(u32::try_from(v & 0xffff_ffff).unwrap_or(0).to_be_bytes())
-            }
+            Meaning::Ipv4 => Value::Ipv4(u32::try_from(v & 0xffff_ffff).unwrap_or(0).to_be_bytes()),
             Meaning::Number if scalar.signed => {
                 Value::Int { v: sign_extend(v, len), size, order, hint: scalar.hint }
             }
@@ -88,14 +97,20 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 
     pub(super) fn ipv4(&mut self, slot: Slot<'_>, bytes: &[u8], at: usize) {
         match bytes.first_chunk() {
-            Some(address) => self.visitor.value(slot, &Value::Ipv4(*address)),
+            Some(address) => {
+                self.visitor.value(slot, &Value::Ipv4(*address));
+                self.left_over(at, bytes, address.len());
+            }
             None => self.wrong_size(slot, at, bytes, 4),
         }
     }
 
     pub(super) fn ipv6(&mut self, slot: Slot<'_>, bytes: &[u8], at: usize) {
         match bytes.first_chunk() {
-            Some(address) => self.visitor.value(slot, &Value::Ipv6(*address)),
+            Some(address) => {
+                self.visitor.value(slot, &Value::Ipv6(*address));
+                self.left_over(at, bytes, address.len());
+            }
             None => self.wrong_size(slot, at, bytes, 16),
         }
     }

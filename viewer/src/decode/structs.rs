@@ -29,8 +29,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         for member in &st.members {
             offset = member.offset.unwrap_or(offset);
             let Some(rest) = bytes.get(offset..) else { break };
-            let Some(len) = self.member(st, member, rest, at.saturating_add(offset), &scope)
-            else {
+            let Some(len) = self.member(st, member, rest, at.saturating_add(offset), &scope) else {
                 break;
             };
             offset = offset.saturating_add(len);
@@ -184,14 +183,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let v = u64::from(u32::from_ne_bytes(*word));
             let order = super::Order::Host;
             let value = match set {
-                Some(set) => Value::Flags {
-                    v,
-                    size: 4,
-                    order,
-                    set,
-                    more: None,
-                    label: set.label.as_deref(),
-                },
+                Some(set) => {
+                    Value::Flags { v, size: 4, order, set, more: None, label: set.label.as_deref() }
+                }
                 None => Value::Uint { v, size: 4, order, hint: super::Hint::Hex },
             };
             self.visitor.value(Slot::Field(name), &value);
@@ -254,7 +248,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
         let length_of = |rest: &[u8]| {
             let field = rest.get(*length_at..length_at.saturating_add(usize::from(*length_size)));
-            field.map(|f| wire::number(f, cfg!(target_endian = "big"))).and_then(|n| usize::try_from(n).ok())
+            field
+                .map(|f| wire::number(f, cfg!(target_endian = "big")))
+                .and_then(|n| usize::try_from(n).ok())
         };
         let many = length_of(bytes).is_some_and(|len| len < bytes.len());
         self.visitor.list_begin(List::Records, many);
@@ -269,7 +265,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let own = rest.get(..len.min(rest.len())).unwrap_or(rest);
             let attrs = own.get(st.size..).filter(|attrs| !attrs.is_empty());
             self.visitor.list_begin(List::Group, attrs.is_some());
-            self.structure(Slot::Plain, st, rest.get(..st.size).unwrap_or(rest), here, scope, false);
+            self.structure(
+                Slot::Plain,
+                st,
+                rest.get(..st.size).unwrap_or(rest),
+                here,
+                scope,
+                false,
+            );
             if let Some(attrs) = attrs {
                 let at = here.saturating_add(st.size);
                 self.attributes(Some(set), true, attrs, at, scope);

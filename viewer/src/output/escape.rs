@@ -10,7 +10,7 @@ use super::text;
 /// what fits into `limit` bytes and returns whether that was all.
 pub fn terminal(out: &mut Vec<u8>, bytes: &[u8], limit: usize) -> bool {
     let shown = bytes.get(..limit).unwrap_or(bytes);
-    if shown.iter().all(|b| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\')) {
+    if plain(shown) {
         out.extend_from_slice(shown);
         return shown.len() == bytes.len();
     }
@@ -90,23 +90,36 @@ fn push_char(out: &mut Vec<u8>, c: char) {
 /// there were none.
 pub fn json(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     out.push(b'"');
-    let plain = bytes.iter().all(|b| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\'));
-    let mut whole = true;
-    if plain {
-        out.extend_from_slice(bytes);
-    } else {
-        for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                json_char(out, c);
-            }
-            if !chunk.invalid().is_empty() {
-                whole = false;
-                push_char(out, char::REPLACEMENT_CHARACTER);
-            }
-        }
-    }
+    let whole = json_inner(out, bytes);
     out.push(b'"');
     whole
+}
+
+/// Appends what stands between the quotes of a JSON string, as [`json`] does.
+pub fn json_inner(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    if plain(bytes) {
+        out.extend_from_slice(bytes);
+        return true;
+    }
+    let mut whole = true;
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            json_char(out, c);
+        }
+        if !chunk.invalid().is_empty() {
+            whole = false;
+            push_char(out, char::REPLACEMENT_CHARACTER);
+        }
+    }
+    whole
+}
+
+/// Whether all bytes are ASCII that neither a terminal nor JSON wants escaped. Looks at all of them
+/// rather than stop at the first that is not, so that many are looked at with one instruction.
+fn plain(bytes: &[u8]) -> bool {
+    bytes
+        .iter()
+        .fold(true, |plain, b| plain & (*b >= b' ') & (*b <= b'~') & (*b != b'"') & (*b != b'\\'))
 }
 
 fn json_char(out: &mut Vec<u8>, c: char) {

@@ -271,7 +271,11 @@ impl Output for Json {
         text::decimal(out, process.ppid);
         out.extend_from_slice(b",\"uid\":");
         text::decimal(out, process.uid);
-        out.extend_from_slice(if process.forked { b",\"forked\":true" } else { b",\"forked\":false" });
+        out.extend_from_slice(if process.forked {
+            b",\"forked\":true"
+        } else {
+            b",\"forked\":false"
+        });
         out.extend_from_slice(b",\"netns\":");
         number_or_null(out, Some(process.netns).filter(|netns| *netns != 0));
         out.extend_from_slice(b",\"exe\":");

@@ -71,12 +71,19 @@ impl Paint {
     }
 
     /// Appends `text` in the colour of `role`.
+    #[inline]
     pub fn put(self, out: &mut Vec<u8>, role: Role, text: &[u8]) {
         self.with(out, role, |out| out.extend_from_slice(text));
     }
 
     /// Appends what `write` does, in the colour of `role`.
-    pub fn with<T>(self, out: &mut Vec<u8>, role: Role, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    #[inline]
+    pub fn with<T>(
+        self,
+        out: &mut Vec<u8>,
+        role: Role,
+        write: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> T {
         if !self.on {
             return write(out);
         }
@@ -91,8 +98,9 @@ impl Paint {
 /// count as one.
 #[must_use]
 pub fn columns(text: &[u8]) -> usize {
-    if !text.contains(&0x1b) {
-        return text.iter().filter(|b| starts_char(**b)).count();
+    // Without colours it is a sum over all bytes, many at a time.
+    if !text.iter().fold(false, |found, b| found | (*b == 0x1b)) {
+        return text.iter().map(|b| usize::from(starts_char(*b))).sum();
     }
     let mut columns = 0_usize;
     let mut escaped = false;

@@ -76,11 +76,7 @@ struct Compiler<'l> {
 
 impl Compiler<'_> {
     fn wrong(file: &File, place: &Place, reason: impl Into<String>) -> Error {
-        Error::Meaning {
-            file: file.name.clone(),
-            place: place.0.clone(),
-            reason: reason.into(),
-        }
+        Error::Meaning { file: file.name.clone(), place: place.0.clone(), reason: reason.into() }
     }
 
     /// The file and the name within it that a reference means.
@@ -186,9 +182,7 @@ impl Compiler<'_> {
             let number = next.cast_unsigned();
             let bit = u32::try_from(next).ok().and_then(|n| 1u64.checked_shl(n)).unwrap_or(0);
             compiled.entries.push(Entry {
-                c_name: c_name
-                    .unwrap_or_else(|| names::c_upper(&format!("{prefix}{name}")))
-                    .into(),
+                c_name: c_name.unwrap_or_else(|| names::c_upper(&format!("{prefix}{name}"))).into(),
                 name: name.into(),
                 value: number,
                 mask: mask.unwrap_or(bit),

@@ -42,8 +42,8 @@ pub(super) fn user(path: &Path) -> Result<(File, Vec<String>), Error> {
         reason,
     };
     // By way of a plain value, so that errors of form and of shape are told apart and placed.
-    let value: serde_json::Value = serde_saphyr::from_str(&text)
-        .map_err(|error| shape(String::new(), error.to_string()))?;
+    let value: serde_json::Value =
+        serde_saphyr::from_str(&text).map_err(|error| shape(String::new(), error.to_string()))?;
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&value, &mut track);

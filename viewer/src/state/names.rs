@@ -292,7 +292,8 @@ fn family<'a>(message: &Message<'a>) -> Option<(u16, &'a str)> {
     let Message { header: Nlmsghdr { ty: NLCTRL, .. }, payload, .. } = message else {
         return None;
     };
-    let attrs = payload.get(GENLMSGHDR_LEN..).filter(|_| payload.first() == Some(&CTRL_NEWFAMILY))?;
+    let attrs =
+        payload.get(GENLMSGHDR_LEN..).filter(|_| payload.first() == Some(&CTRL_NEWFAMILY))?;
     let id = crate::wire::u16_at(attribute(attrs, CTRL_FAMILY_ID)?, 0)?;
     Some((id, text(attribute(attrs, CTRL_FAMILY_NAME)?)?))
 }

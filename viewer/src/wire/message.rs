@@ -90,7 +90,13 @@ impl<'a> Iterator for Messages<'a> {
         let steps = len >= HEADER_LEN && aligned as usize >= HEADER_LEN;
         let more = steps && rest.len() > aligned as usize;
         self.ended = len < HEADER_LEN;
-        let taken = if steps { aligned as usize } else if self.ended { HEADER_LEN } else { rest.len() };
+        let taken = if steps {
+            aligned as usize
+        } else if self.ended {
+            HEADER_LEN
+        } else {
+            rest.len()
+        };
         self.at = at.saturating_add(taken.min(rest.len()));
         Some(Step::Element(Message { at, header, payload, cut: len > rest.len(), more }))
     }

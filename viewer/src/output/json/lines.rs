@@ -4,9 +4,7 @@
 //! takes each of its keys once; what comes again, or where no key fits, goes into its `rest`.
 
 use super::value;
-use crate::decode::{
-    AttrHead, Issue, List, MessageHead, Slot, StructHead, Value, Visitor,
-};
+use crate::decode::{AttrHead, Issue, List, MessageHead, Slot, StructHead, Value, Visitor};
 use crate::output::{escape, text};
 use crate::wire::attr;
 
@@ -71,6 +69,16 @@ impl Frame {
     }
 }
 
+/// What an element is called.
+#[derive(Debug, Clone, Copy)]
+enum Name<'n> {
+    Is(&'n str),
+    /// It has a number for which no name is known.
+    Unknown,
+    /// It stands for itself.
+    None,
+}
+
 /// The innermost frame that has brackets.
 fn top(frames: &mut [Frame]) -> Option<&mut Frame> {
     frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Clear))
@@ -97,11 +105,7 @@ pub(super) struct Lines<'l> {
 }
 
 impl<'l> Lines<'l> {
-    pub(super) fn new(
-        out: &'l mut Vec<u8>,
-        scratch: &'l mut Scratch,
-        show_secrets: bool,
-    ) -> Self {
+    pub(super) fn new(out: &'l mut Vec<u8>, scratch: &'l mut Scratch, show_secrets: bool) -> Self {
         scratch.frames.clear();
         scratch.issues.clear();
         Self { out, scratch, show_secrets, open: false, control: false }
@@ -172,38 +176,51 @@ impl<'l> Lines<'l> {
         true
     }
 
-    /// Begins an object that is an element: of the innermost array, or of the innermost object's
-    /// rest.
-    fn element(&mut self) {
+    /// Begins an object that is an element, of the innermost array or of the innermost object's
+    /// rest, with its name if it has one.
+    fn element(&mut self, name: Name<'_>) {
         self.ensure_line();
         let begin: &[u8] = match top(&mut self.scratch.frames) {
             Some(Frame::Message { keys }) => match keys.add(Keys::REST) {
-                true => b",\"rest\":[{",
-                false => b",{",
+                true => b",\"rest\":[{\"name\":\"",
+                false => b",{\"name\":\"",
             },
             Some(Frame::Object { keys, bare, .. }) => {
                 match (keys.add(Keys::REST), std::mem::take(bare)) {
-                    (true, true) => b"\"rest\":[{",
-                    (true, false) => b",\"rest\":[{",
-                    (false, _) => b",{",
+                    (true, true) => b"\"rest\":[{\"name\":\"",
+                    (true, false) => b",\"rest\":[{\"name\":\"",
+                    (false, _) => b",{\"name\":\"",
                 }
             }
             Some(Frame::Array { empty, waiting, .. }) => {
                 match (std::mem::take(waiting), std::mem::take(empty)) {
-                    (true, _) => b"},{",
-                    (false, true) => b"{",
-                    (false, false) => b",{",
+                    (true, _) => b"},{\"name\":\"",
+                    (false, true) => b"{\"name\":\"",
+                    (false, false) => b",{\"name\":\"",
                 }
             }
-            Some(Frame::Clear) | None => b"{",
+            Some(Frame::Clear) | None => b"{\"name\":\"",
         };
-        self.out.extend_from_slice(begin);
+        // One copy for brace, key and quote, which nearly every element has.
+        let shorter = |by: usize| begin.get(..begin.len().saturating_sub(by)).unwrap_or(begin);
+        match name {
+            Name::Is(name) => {
+                self.out.extend_from_slice(begin);
+                escape::json_inner(self.out, name.as_bytes());
+                self.out.push(b'"');
+            }
+            Name::Unknown => {
+                self.out.extend_from_slice(shorter(1));
+                self.out.extend_from_slice(b"null");
+            }
+            Name::None => self.out.extend_from_slice(shorter("\"name\":\"".len())),
+        }
     }
 
     /// Begins a key where a value of this slot belongs: in the innermost object if it has no such
-    /// key yet, else in an element of its own. Returns whether that is an element, which the value
-    /// has to close.
-    fn place(&mut self, slot: Slot<'_>, key: Keys, name: &str) -> bool {
+    /// key yet, else in an element of its own. `text` is the key as it is written after another.
+    /// Returns whether that is an element, which the value has to close.
+    fn place(&mut self, slot: Slot<'_>, key: Keys, text: &'static [u8]) -> bool {
         self.ensure_line();
         let plain = matches!(slot, Slot::Plain);
         let (in_element, comma) = match top(&mut self.scratch.frames) {
@@ -219,42 +236,31 @@ impl<'l> Lines<'l> {
                 *waiting = false;
                 (true, true)
             }
-            _ => {
-                self.element();
-                self.slot(slot);
-                (true, false)
-            }
+            _ => (true, self.slot(slot)),
         };
-        if comma {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        let text = if comma { text } else { text.get(1..).unwrap_or(text) };
+        self.out.extend_from_slice(text);
         in_element
     }
 
-    /// The keys that say where an element stands, and a comma.
-    fn slot(&mut self, slot: Slot<'_>) {
+    /// Begins an element with the keys that say where it stands. Returns whether it has any.
+    fn slot(&mut self, slot: Slot<'_>) -> bool {
         match slot {
-            Slot::Plain => {}
+            Slot::Plain => {
+                self.element(Name::None);
+                false
+            }
             Slot::Field(name) => {
-                self.out.extend_from_slice(b"\"name\":");
-                escape::json(self.out, name.as_bytes());
-                self.out.push(b',');
+                self.element(Name::Is(name));
+                true
             }
             Slot::Index(index, name, _) => {
-                self.name(name);
+                self.element(name.map_or(Name::Unknown, Name::Is));
                 self.out.extend_from_slice(b",\"index\":");
                 text::decimal(self.out, index);
-                self.out.push(b',');
+                true
             }
         }
-    }
-
-    fn name(&mut self, name: Option<&str>) {
-        self.out.extend_from_slice(b"\"name\":");
-        string_or_null(self.out, name);
     }
 
     fn push_array(&mut self, in_element: bool) {
@@ -265,7 +271,7 @@ impl<'l> Lines<'l> {
     /// Whether a value stands where an error or a dump's end has its error number.
     fn takes_error(&mut self) -> bool {
         match top(&mut self.scratch.frames) {
-            Some(Frame::Message { keys }) if self.control => keys.add(Keys::ERROR),
+            Some(Frame::Message { keys }) => keys.takes(Keys::ERROR) && keys.add(Keys::ERROR),
             _ => false,
         }
     }
@@ -322,7 +328,7 @@ pub(super) fn error(out: &mut Vec<u8>, name: Option<&str>, number: i32) {
 impl Visitor for Lines<'_> {
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         if head.echoed {
-            let in_element = self.place(Slot::Plain, Keys::REQUEST, "request");
+            let in_element = self.place(Slot::Plain, Keys::REQUEST, b",\"request\":");
             self.out.push(b'{');
             self.head(head);
             let close: &[u8] = if in_element { b"}}" } else { b"}" };
@@ -354,23 +360,25 @@ impl Visitor for Lines<'_> {
         let in_array = matches!(top(&mut self.scratch.frames), Some(Frame::Array { .. }));
         match list {
             List::Group if in_array => {
-                self.element();
+                self.element(Name::None);
                 self.scratch.frames.push(Frame::object(true, b"}"));
             }
             List::Group | List::Messages => self.scratch.frames.push(Frame::Clear),
             List::Attributes => {
-                let in_element = self.place(Slot::Plain, Keys::ATTRS, "attrs");
+                let in_element = self.place(Slot::Plain, Keys::ATTRS, b",\"attrs\":");
                 self.push_array(in_element);
             }
             List::Array | List::Records => {
-                let in_element = self.place(Slot::Plain, Keys::PAYLOAD, "items");
+                let in_element = self.place(Slot::Plain, Keys::PAYLOAD, b",\"items\":");
                 self.push_array(in_element);
             }
         }
     }
 
     fn list_end(&mut self, list: List, _many: bool) {
-        if list == List::Messages && matches!(self.scratch.frames.last(), Some(Frame::Message { .. })) {
+        if list == List::Messages
+            && matches!(self.scratch.frames.last(), Some(Frame::Message { .. }))
+        {
             // Bytes after the last message have begun a line of their own.
             self.pop();
             self.end_line();
@@ -379,8 +387,7 @@ impl Visitor for Lines<'_> {
     }
 
     fn attr_begin(&mut self, head: &AttrHead<'_>) {
-        self.element();
-        self.name(head.name);
+        self.element(head.name.map_or(Name::Unknown, Name::Is));
         self.out.extend_from_slice(b",\"type\":");
         text::decimal(self.out, head.number());
         if head.raw_type & attr::NESTED != 0 {
@@ -407,9 +414,9 @@ impl Visitor for Lines<'_> {
             _ => false,
         };
         let in_element = match (head.fixed_header, first) {
-            (true, true) => self.place(slot, Keys::HEADER, "header"),
-            (true, false) => self.place(slot, Keys::USER_HEADER, "user_header"),
-            (false, _) => self.place(slot, Keys::PAYLOAD, "struct"),
+            (true, true) => self.place(slot, Keys::HEADER, b",\"header\":"),
+            (true, false) => self.place(slot, Keys::USER_HEADER, b",\"user_header\":"),
+            (false, _) => self.place(slot, Keys::PAYLOAD, b",\"struct\":"),
         };
         if head.fixed_header {
             self.out.extend_from_slice(b"{\"name\":");
@@ -429,8 +436,7 @@ impl Visitor for Lines<'_> {
 
     fn field_begin(&mut self, name: &str) {
         if matches!(top(&mut self.scratch.frames), Some(Frame::Array { .. })) {
-            self.element();
-            self.name(Some(name));
+            self.element(Name::Is(name));
             if let Some(Frame::Array { waiting, .. }) = top(&mut self.scratch.frames) {
                 *waiting = true;
             }
@@ -438,7 +444,8 @@ impl Visitor for Lines<'_> {
     }
 
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
-        if let Some(number) = value.number()
+        if self.control
+            && let Some(number) = value.number()
             && self.takes_error()
         {
             let number = i32::try_from(number).unwrap_or(i32::MIN).saturating_neg();
@@ -449,7 +456,7 @@ impl Visitor for Lines<'_> {
             self.out.extend_from_slice(b",\"error\":");
             return error(self.out, name, number);
         }
-        let in_element = self.place(slot, Keys::PAYLOAD, "value");
+        let in_element = self.place(slot, Keys::PAYLOAD, b",\"value\":");
         value::put(self.out, value, self.show_secrets);
         if in_element {
             self.out.push(b'}');

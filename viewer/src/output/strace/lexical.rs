@@ -109,7 +109,9 @@ pub(super) fn text(out: &mut Vec<u8>, bytes: &[u8], kind: TextKind, limit: usize
     let ended = match kind {
         TextKind::Attribute => bytes.last() == Some(&0),
         TextKind::CString => bytes.contains(&0),
-        TextKind::Field => content.len() < bytes.len().saturating_sub(1) || bytes.last() == Some(&0),
+        TextKind::Field => {
+            content.len() < bytes.len().saturating_sub(1) || bytes.last() == Some(&0)
+        }
         TextKind::Raw => true,
     };
     // The NUL that ends an attribute's text counts.

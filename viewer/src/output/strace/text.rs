@@ -290,10 +290,8 @@ impl Visitor for Text<'_> {
     }
 
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
-        let nothing = matches!(
-            value,
-            Value::Present | Value::Bytes { why: Opaque::Unreachable, .. }
-        );
+        let nothing =
+            matches!(value, Value::Present | Value::Bytes { why: Opaque::Unreachable, .. });
         if nothing || self.muted() {
             return;
         }

@@ -101,7 +101,7 @@ impl<'b> Block<'b> {
         bytes: &'b [u8],
         echoes: bool,
     ) -> Self {
-        scratch.rows.clear();
+        scratch.rows.start(look.paint, look.width);
         scratch.frames.clear();
         Self { out, look, scratch, bytes, echoes, message: None, depth: 0, done: 0 }
     }
@@ -166,6 +166,11 @@ impl<'b> Block<'b> {
         self.scratch.rows.item()
     }
 
+    fn put(&mut self, row: usize, value: &Value<'_>) {
+        self.item(row);
+        value::put(&mut self.scratch.rows, self.look, value);
+    }
+
     fn loose_row(&mut self) -> &mut Vec<u8> {
         self.scratch.rows.begin(self.depth, NOWHERE, |_| {});
         self.scratch.rows.item()
@@ -178,39 +183,38 @@ impl<'b> Block<'b> {
         look.paint.put(out, Role::Name, name);
         out.push(b' ');
         if let Some(value) = value {
-            value::put(out, look, value);
+            value::put(&mut self.scratch.rows, look, value);
         }
     }
 
     fn field(&mut self, name: &str, value: &Value<'_>) {
-        let Some((
-            Frame::Struct { row, fixed_header, shown, zeros, .. },
-            _,
-        )) = self.scratch.frames.last_mut()
+        let Some((Frame::Struct { row, fixed_header, shown, zeros, .. }, _)) =
+            self.scratch.frames.last_mut()
         else {
             return;
         };
-        let (row, fixed_header, first) = (*row, *fixed_header, *shown == 0 && *zeros == 0);
         // A fixed header's first member says what the rest is about, so it always stands.
-        if value::is_zero(value) && !(fixed_header && first) {
+        let first = *fixed_header && *shown == 0 && *zeros == 0;
+        if !first && value::is_zero(value) {
             *zeros = zeros.saturating_add(1);
             return;
         }
         *shown = shown.saturating_add(1);
-        if fixed_header && first {
+        let (row, fixed_header) = (*row, *fixed_header);
+        if !fixed_header {
+            return self.member(row, name.as_bytes(), Some(value));
+        }
+        if first {
             let len = name.find('_').map_or(0, |n| n.saturating_add(1));
             self.scratch.prefix.clear();
             self.scratch.prefix.extend(name.bytes().take(len));
         }
-        if fixed_header && matches!(value, Value::Enum { name: Some(_), .. }) {
-            let look = self.look;
-            return value::put(self.item(row), look, value);
+        if matches!(value, Value::Enum { name: Some(_), .. }) {
+            return self.put(row, value);
         }
-        let mut shown_name = name.as_bytes();
-        if fixed_header && let Some(rest) = shown_name.strip_prefix(&*self.scratch.prefix) {
-            shown_name = rest;
-        }
-        self.member(row, shown_name, Some(value));
+        let name = name.as_bytes();
+        let short = name.strip_prefix(&*self.scratch.prefix).unwrap_or(name);
+        self.member(row, short, Some(value));
     }
 
     fn element(&mut self, slot: Slot<'_>, value: &Value<'_>) {
@@ -236,10 +240,7 @@ impl<'b> Block<'b> {
                 self.member(row, name.as_bytes(), Some(value));
             }
             Slot::Field(name) => self.member(row, name.as_bytes(), Some(value)),
-            Slot::Plain => {
-                let look = self.look;
-                value::put(self.item(row), look, value);
-            }
+            Slot::Plain => self.put(row, value),
         }
     }
 
@@ -260,9 +261,8 @@ impl<'b> Block<'b> {
 
     /// Ends what [`Self::open_bracket`] began, and lets what is around it go on in the same row.
     fn close_bracket(&mut self, bracket: u8) {
-        let Some(
-            Frame::Attr { row } | Frame::Struct { row, .. } | Frame::Array { row, .. },
-        ) = self.top()
+        let Some(Frame::Attr { row } | Frame::Struct { row, .. } | Frame::Array { row, .. }) =
+            self.top()
         else {
             return;
         };
@@ -502,13 +502,12 @@ impl Visitor for Block<'_> {
     }
 
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
-        let look = self.look;
-        match (self.top(), slot) {
-            (Some(Frame::Extack(number)), _) => self.extack(number, value),
-            (Some(Frame::Struct { .. }), Slot::Field(name)) => self.field(name, value),
-            (Some(Frame::Array { .. }), slot) => self.element(slot, value),
-            (Some(Frame::Attr { row } | Frame::Struct { row, .. }), _) => {
-                value::put(self.item(row), look, value);
+        match (self.scratch.frames.last(), slot) {
+            (Some((Frame::Extack(number), _)), _) => self.extack(*number, value),
+            (Some((Frame::Struct { .. }, _)), Slot::Field(name)) => self.field(name, value),
+            (Some((Frame::Array { .. }, _)), slot) => self.element(slot, value),
+            (Some((Frame::Attr { row } | Frame::Struct { row, .. }, _)), _) => {
+                self.put(*row, value);
             }
             _ => {
                 if self.in_error()
@@ -519,7 +518,8 @@ impl Visitor for Block<'_> {
                     message.error = Some(number);
                     return;
                 }
-                value::put(self.loose_row(), look, value);
+                self.loose_row();
+                value::put(&mut self.scratch.rows, self.look, value);
             }
         }
     }

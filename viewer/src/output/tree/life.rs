@@ -10,7 +10,6 @@ use nlproto::Function;
 pub(super) fn call(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
     let name = record.function.name();
     look.paint.put(out, Role::Kind, name.as_bytes());
-    out.push(b' ');
     arguments(out, look, record);
     if record.failed() {
         out.push(b' ');
@@ -39,41 +38,33 @@ fn arguments(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
         Function::Socket => {
             let [_, kind, _] = head.args;
             let ty = kind & socket_names::SOCK_TYPE_MASK;
-            out.push(b' ');
+            out.extend_from_slice(b"  ");
             match socket_names::socket_type_name(ty) {
                 Some(name) => look.paint.put(out, Role::Constant, name.as_bytes()),
                 None => text::decimal(out, ty),
             }
             let rest = kind & !socket_names::SOCK_TYPE_MASK;
-            named_bits(out, look, socket_names::SOCK_FLAGS, rest, true);
+            named_bits(out, look, socket_names::SOCK_FLAGS, rest);
         }
         Function::Bind | Function::Connect | Function::Getsockname => {
             address(out, look, record.call.name);
         }
         Function::Setsockopt | Function::Getsockopt => option(out, look, record),
         Function::Getifaddrs | Function::IfNameindex | Function::Getaddrinfo => {
-            look.paint.put(out, Role::Warning, b" netlink inside libc, not captured");
+            look.paint.put(out, Role::Warning, b"  netlink inside libc, not captured");
         }
         _ => {}
     }
 }
 
-/// Names of bits, joined by `|`; with `before` one also stands before the first.
-pub(super) fn named_bits(
-    out: &mut Vec<u8>,
-    look: &Look,
-    table: &[(i32, &'static str)],
-    v: i32,
-    before: bool,
-) {
-    let mut separator: &[u8] = if before { b"|" } else { b"" };
+/// Names of bits, each with a `|` before it.
+fn named_bits(out: &mut Vec<u8>, look: &Look, table: &[(i32, &'static str)], v: i32) {
     let rest = socket_names::flags(table, v, |name| {
-        look.paint.put(out, Role::Dim, separator);
-        separator = b"|";
+        look.paint.put(out, Role::Dim, b"|");
         look.paint.put(out, Role::Constant, name.as_bytes());
     });
     if rest != 0 {
-        look.paint.put(out, Role::Dim, separator);
+        look.paint.put(out, Role::Dim, b"|");
         text::hex(out, u64::from(rest.cast_unsigned()), 0);
     }
 }
@@ -85,22 +76,22 @@ fn address(out: &mut Vec<u8>, look: &Look, name: &[u8]) {
         (family, u32_at(name, 4), u32_at(name, 8))
     else {
         if !name.is_empty() {
-            out.push(b' ');
+            out.extend_from_slice(b"  ");
             text::hex_joined(out, name, b' ');
         }
         return;
     };
-    look.paint.put(out, Role::Name, b" portid ");
+    look.paint.put(out, Role::Name, b"  portid ");
     text::decimal(out, portid);
     if groups != 0 {
-        out.push(b' ');
+        out.extend_from_slice(b"  ");
         super::groups(out, look, groups);
     }
 }
 
 fn option(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
     let [level, name, _] = record.call.head.args;
-    out.push(b' ');
+    out.extend_from_slice(b"  ");
     if let Some(name) = socket_names::option_name(level, name) {
         look.paint.put(out, Role::Constant, name.as_bytes());
     } else {

@@ -6,7 +6,8 @@
 //!         IFLA_STATS64       rx_packets 12  rx_bytes 4711  tx_packets 9
 //!                            tx_bytes 900   a value of many items breaks between them
 //! ```
-//! Rows live in one buffer, `name value name value …`, which is used again for every block.
+//! Rows are written as the lines that they become if every name is short and every value fits. Most
+//! blocks are so, and are copied whole. What is kept of each row allows to lay out the others again.
 
 use crate::output::paint::{self, Paint, Role};
 
@@ -17,22 +18,33 @@ const MIN_COLUMN: usize = 28;
 /// … and here at most, however long or deep a name is.
 const MAX_COLUMN: usize = 48;
 /// Where lines break if the output is no terminal.
-const PLAIN_WIDTH: usize = 100;
+const PLAIN_WIDTH: usize = 120;
 /// Columns that a value has at least, however narrow the terminal.
 const MIN_VALUE: usize = 24;
-/// Stands between the items of a value. Never part of one: what comes from the wire is escaped.
-pub(super) const BREAK: u8 = 0x1f;
+/// Stands between the items of a value in one line, and at least between a name and its value.
+const GAP: &[u8] = b"  ";
 
+/// A row, by places in the text.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     depth: usize,
     /// Offset in the datagram of what the row shows.
     at: usize,
-    start: usize,
-    /// Where the name ends and the value begins.
-    value: usize,
+    name_start: usize,
+    name_end: usize,
+    /// Columns from the line's beginning to the name's end.
     name_columns: usize,
+    /// Where the value begins; the name's end if there is none.
+    value: usize,
+    /// Which break is the value's first.
+    breaks: usize,
     hidden: bool,
+}
+
+impl Row {
+    const fn is_named(&self) -> bool {
+        self.name_end > self.name_start
+    }
 }
 
 /// The rows of a block.
@@ -40,11 +52,33 @@ struct Row {
 pub(super) struct Rows {
     text: Vec<u8>,
     rows: Vec<Row>,
+    /// Where the gaps between items begin.
+    breaks: Vec<usize>,
     /// Whether the next item goes on where the last one ended.
     glued: bool,
+    /// Whether the text is not what is to be printed.
+    stale: bool,
+    /// Whether names have colours, which take no columns. Names are ASCII, as C is.
+    colored: bool,
+    right: usize,
 }
 
 impl Rows {
+    /// Forgets all rows, and says how the next ones will look.
+    pub(super) fn start(&mut self, paint: Paint, width: Option<usize>) {
+        self.clear();
+        self.colored = paint.on();
+        self.right = width.unwrap_or(PLAIN_WIDTH).max(MIN_COLUMN.saturating_add(MIN_VALUE));
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.rows.clear();
+        self.breaks.clear();
+        self.glued = false;
+        self.stale = false;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -61,22 +95,62 @@ impl Rows {
         at: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> usize {
-        let start = self.text.len();
+        self.end_row();
+        let indent = INDENT.saturating_add(depth.saturating_mul(2));
+        spaces(&mut self.text, indent);
+        let name_start = self.text.len();
         write(&mut self.text);
-        let value = self.text.len();
-        let name_columns = paint::columns(self.text.get(start..).unwrap_or(&[]));
-        self.rows.push(Row { depth, at, start, value, name_columns, hidden: false });
+        let name_end = self.text.len();
+        let name = self.text.get(name_start..).unwrap_or(&[]);
+        let columns = if self.colored { paint::columns(name) } else { name.len() };
+        self.rows.push(Row {
+            depth,
+            at,
+            name_start,
+            name_end,
+            name_columns: indent.saturating_add(columns),
+            value: name_end,
+            breaks: self.breaks.len(),
+            hidden: false,
+        });
         self.glued = false;
         self.rows.len().saturating_sub(1)
     }
 
+    /// Ends the last row's line.
+    fn end_row(&mut self) {
+        let Some(row) = self.rows.last() else { return };
+        let line = self.text.len().saturating_sub(row.name_start);
+        // Bytes are at least as many as columns, so what fits as bytes fits.
+        self.stale |= line.saturating_add(INDENT).saturating_add(row.depth.saturating_mul(2))
+            > self.right
+            || row.name_columns.saturating_add(GAP.len()) > MIN_COLUMN
+            || !row.is_named();
+        self.text.push(b'\n');
+    }
+
     /// Begins an item of the last row's value; what is appended to the result is its text.
     pub(super) fn item(&mut self) -> &mut Vec<u8> {
-        let empty = self.rows.last().is_none_or(|row| row.value == self.text.len());
-        if !empty && !self.glued {
-            self.text.push(BREAK);
+        if !self.glued
+            && let Some(row) = self.rows.last_mut()
+        {
+            if row.value == self.text.len() {
+                if row.is_named() {
+                    let pad = MIN_COLUMN.saturating_sub(row.name_columns);
+                    spaces(&mut self.text, pad.max(GAP.len()));
+                }
+                row.value = self.text.len();
+            } else {
+                self.breaks.push(self.text.len());
+                self.text.extend_from_slice(GAP);
+            }
         }
         self.glued = false;
+        &mut self.text
+    }
+
+    /// Goes on with the last item.
+    pub(super) fn text(&mut self) -> &mut Vec<u8> {
         &mut self.text
     }
 
@@ -89,23 +163,24 @@ impl Rows {
     pub(super) fn hide_from(&mut self, first: usize) {
         for row in self.rows.iter_mut().skip(first) {
             row.hidden = true;
+            self.stale = true;
         }
     }
 
     /// Appends names and value of the row that shows what begins at this offset: its path from the
     /// outermost attribute, and its value. Returns whether there is one.
     pub(super) fn locate(&self, out: &mut Vec<u8>, at: usize, first: usize) -> bool {
-        let found = |row: &Row| row.at == at && row.name_columns > 0;
+        let found = |row: &Row| row.at == at && row.is_named();
         let Some(index) = self.rows.iter().skip(first).position(found) else {
             return false;
         };
         let index = index.saturating_add(first);
         let Some(row) = self.rows.get(index) else { return false };
-        let outer = row.depth;
+        let before = self.rows.get(first..index).unwrap_or(&[]);
         // Parents stand before their children, each one step less deep.
-        for depth in 0..outer {
-            let parents = self.rows.get(first..index).unwrap_or(&[]);
-            if let Some(parent) = parents.iter().rev().find(|row| row.depth == depth && row.name_columns > 0) {
+        for depth in 0..row.depth {
+            let is_parent = |row: &&Row| row.depth == depth && row.is_named();
+            if let Some(parent) = before.iter().rev().find(is_parent) {
                 out.extend_from_slice(self.name(parent));
                 out.push(b'.');
             }
@@ -114,101 +189,124 @@ impl Rows {
         let value = self.value(index, row);
         if !value.is_empty() {
             out.push(b' ');
-            out.extend(value.iter().map(|b| if *b == BREAK { b' ' } else { *b }));
+            out.extend_from_slice(value);
         }
         true
     }
 
     fn name(&self, row: &Row) -> &[u8] {
-        self.text.get(row.start..row.value).unwrap_or(&[])
+        self.text.get(row.name_start..row.name_end).unwrap_or(&[])
     }
 
     fn value(&self, index: usize, row: &Row) -> &[u8] {
         let next = self.rows.get(index.saturating_add(1));
-        let end = next.map_or(self.text.len(), |next| next.start);
-        self.text.get(row.value..end).unwrap_or(&[])
+        let line_end = next.map_or(self.text.len(), |next| {
+            next.name_start.saturating_sub(INDENT).saturating_sub(next.depth.saturating_mul(2))
+        });
+        let value = self.text.get(row.value..line_end).unwrap_or(&[]);
+        value.strip_suffix(b"\n").unwrap_or(value)
     }
 
     /// Appends the rows as lines, and forgets them.
     pub(super) fn flush(&mut self, out: &mut Vec<u8>, paint: Paint, width: Option<usize>) {
-        let visible = || self.rows.iter().filter(|row| !row.hidden);
-        let names = visible().map(|row| indent(row).saturating_add(row.name_columns));
-        let column = names.max().unwrap_or(0).saturating_add(2).clamp(MIN_COLUMN, MAX_COLUMN);
-        let right = width.unwrap_or(PLAIN_WIDTH).max(column.saturating_add(MIN_VALUE));
-        for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.hidden) {
-            spaces(out, indent(row));
-            out.extend_from_slice(self.name(row));
-            let value = self.value(index, row);
-            if !value.is_empty() {
-                let mut from = indent(row).saturating_add(row.name_columns);
-                if row.name_columns > 0 {
-                    let pad = column.saturating_sub(from).max(2);
-                    spaces(out, pad);
-                    from = from.saturating_add(pad);
-                }
-                let cut = width.map(|width| (width, paint));
-                lines(out, value, from, column, right, cut);
-            }
-            out.push(b'\n');
+        self.end_row();
+        if self.stale {
+            self.lay_out(out, paint, width);
+        } else {
+            out.extend_from_slice(&self.text);
         }
         self.clear();
     }
 
-    pub(super) fn clear(&mut self) {
-        self.text.clear();
-        self.rows.clear();
-        self.glued = false;
+    fn lay_out(&self, out: &mut Vec<u8>, paint: Paint, width: Option<usize>) {
+        let visible = self.rows.iter().filter(|row| !row.hidden);
+        let names = visible.map(|row| row.name_columns).max().unwrap_or(0);
+        let column = names.saturating_add(GAP.len()).clamp(MIN_COLUMN, MAX_COLUMN);
+        let right = width.unwrap_or(PLAIN_WIDTH).max(column.saturating_add(MIN_VALUE));
+        let layout = Layout { column, right, cut: width.is_some(), paint };
+        for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.hidden) {
+            let value = self.value(index, row);
+            if value.is_empty() && !row.is_named() {
+                continue;
+            }
+            spaces(out, INDENT.saturating_add(row.depth.saturating_mul(2)));
+            out.extend_from_slice(self.name(row));
+            if !value.is_empty() {
+                let mut from = row.name_columns;
+                if row.is_named() {
+                    let pad = column.saturating_sub(from).max(GAP.len());
+                    spaces(out, pad);
+                    from = from.saturating_add(pad);
+                }
+                if from.saturating_add(value.len()) <= right {
+                    out.extend_from_slice(value);
+                } else {
+                    let next = self.rows.get(index.saturating_add(1));
+                    let end = next.map_or(self.breaks.len(), |next| next.breaks);
+                    let breaks = self.breaks.get(row.breaks..end).unwrap_or(&[]);
+                    layout.lines(out, value, row.value, from, breaks);
+                }
+            }
+            out.push(b'\n');
+        }
     }
 }
 
-const fn indent(row: &Row) -> usize {
-    INDENT.saturating_add(row.depth.saturating_mul(2))
-}
-
-/// Appends a value from column `from` on, breaking lines between its items at column `right`, and
-/// cutting what alone is longer than a line if there is a terminal's edge to cut at.
-fn lines(
-    out: &mut Vec<u8>,
-    value: &[u8],
-    from: usize,
+/// How a value that is too long for its line is laid out.
+struct Layout {
     column: usize,
     right: usize,
-    cut: Option<(usize, Paint)>,
-) {
-    if cut.is_none() && !value.contains(&BREAK) {
-        out.extend_from_slice(value);
-        return;
-    }
-    let mut at = from;
-    for (n, item) in value.split(|b| *b == BREAK).enumerate() {
-        let columns = paint::columns(item);
-        if n > 0 {
-            if at.saturating_add(2).saturating_add(columns) <= right {
-                out.extend_from_slice(b"  ");
-                at = at.saturating_add(2);
-            } else {
-                out.push(b'\n');
-                spaces(out, column);
-                at = column;
-            }
-        }
-        at = at.saturating_add(columns);
-        match cut {
-            Some((width, paint)) if at > width.max(right) => {
-                let room = right.saturating_sub(at.saturating_sub(columns)).saturating_sub(1);
-                let end = paint::fitting(item, room);
-                out.extend_from_slice(item.get(..end).unwrap_or(item));
-                if paint.on() {
-                    out.extend_from_slice(paint::RESET);
+    /// Whether there is a terminal's edge to cut at.
+    cut: bool,
+    paint: Paint,
+}
+
+impl Layout {
+    /// Appends a value from column `from` on. Lines break between its items; an item that alone is
+    /// longer than a line is cut if lines are. `start` and `breaks` are places in one text.
+    fn lines(&self, out: &mut Vec<u8>, value: &[u8], start: usize, from: usize, breaks: &[usize]) {
+        let mut at = from;
+        let mut item_start = 0;
+        let ends = breaks.iter().map(|end| end.saturating_sub(start)).chain([value.len()]);
+        for (n, end) in ends.enumerate() {
+            let item = value.get(item_start..end).unwrap_or(&[]);
+            item_start = end.saturating_add(GAP.len());
+            let columns = paint::columns(item);
+            if n > 0 {
+                if at.saturating_add(GAP.len()).saturating_add(columns) <= self.right {
+                    out.extend_from_slice(GAP);
+                    at = at.saturating_add(GAP.len());
+                } else {
+                    out.push(b'\n');
+                    spaces(out, self.column);
+                    at = self.column;
                 }
-                paint.put(out, Role::Dim, "…".as_bytes());
             }
-            _ => out.extend_from_slice(item),
+            let room = self.right.saturating_sub(at);
+            if self.cut && columns > room {
+                self.cut(out, item, room.saturating_sub(1));
+            } else {
+                out.extend_from_slice(item);
+            }
+            at = at.saturating_add(columns);
         }
+    }
+
+    fn cut(&self, out: &mut Vec<u8>, item: &[u8], room: usize) {
+        let end = paint::fitting(item, room);
+        out.extend_from_slice(item.get(..end).unwrap_or(item));
+        if self.paint.on() {
+            out.extend_from_slice(paint::RESET);
+        }
+        self.paint.put(out, Role::Dim, "…".as_bytes());
     }
 }
 
 /// Appends so many spaces.
 pub(super) fn spaces(out: &mut Vec<u8>, count: usize) {
-    out.resize(out.len().saturating_add(count), b' ');
+    const SPACES: &[u8] = &[b' '; 128];
+    match SPACES.get(..count) {
+        Some(spaces) => out.extend_from_slice(spaces),
+        None => out.resize(out.len().saturating_add(count), b' '),
+    }
 }

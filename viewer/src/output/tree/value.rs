@@ -1,27 +1,34 @@
 //! Values as people read them: with units, names and quotes.
 
 use super::Look;
-use super::rows::BREAK;
+use super::rows::Rows;
 use crate::decode::{Enum, Hint, Opaque, Part, TextKind, Value};
 use crate::output::paint::Role;
 use crate::output::{escape, text};
 
 /// Whether a value is the one that says nothing where it stands among others.
 pub(super) fn is_zero(value: &Value<'_>) -> bool {
-    match *value {
-        Value::Ipv4(bytes) => bytes == [0; 4],
-        Value::Ipv6(bytes) => bytes == [0; 16],
-        Value::Uuid(bytes) => bytes == [0; 16],
-        Value::Text { bytes, .. } | Value::Bytes { bytes, why: Opaque::ByNature } => {
-            bytes.iter().all(|b| *b == 0)
-        }
-        Value::Mac { bytes, .. } => bytes.iter().all(|b| *b == 0),
-        _ => value.number() == Some(0),
+    let zeros = |bytes: &[u8]| bytes.iter().all(|b| *b == 0);
+    match value {
+        Value::Uint { v, .. }
+        | Value::Enum { v, .. }
+        | Value::Flags { v, .. }
+        | Value::Split { v, .. } => *v == 0,
+        Value::Int { v, .. } => *v == 0,
+        Value::Interface { index, .. } => *index == 0,
+        Value::Errno { v, .. } => *v == 0,
+        Value::Ipv4(bytes) => zeros(bytes),
+        Value::Ipv6(bytes) | Value::Uuid(bytes) => zeros(bytes),
+        Value::Mac { bytes, .. }
+        | Value::Text { bytes, .. }
+        | Value::Bytes { bytes, why: Opaque::ByNature } => zeros(bytes),
+        Value::Bytes { .. } | Value::Present => false,
     }
 }
 
-/// Appends a value.
-pub(super) fn put(out: &mut Vec<u8>, look: &Look, value: &Value<'_>) {
+/// Appends a value to the last item.
+pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
+    let out = rows.text();
     match *value {
         Value::Present => look.paint.put(out, Role::Dim, b"present"),
         Value::Uint { v, size, hint, .. } => number(out, look, v, size, hint),
@@ -51,7 +58,7 @@ pub(super) fn put(out: &mut Vec<u8>, look: &Look, value: &Value<'_>) {
         Value::Uuid(bytes) => text::uuid(out, bytes),
         Value::Errno { v, name } => errno(out, look, v, name),
         Value::Text { bytes, kind } => string(out, look, bytes, kind),
-        Value::Bytes { bytes, why } => opaque(out, look, bytes, why),
+        Value::Bytes { bytes, why } => opaque(rows, look, bytes, why),
     }
 }
 
@@ -69,6 +76,10 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
         Hint::Bool if v < 2 => {
             let word: &[u8] = if v == 1 { b"true" } else { b"false" };
             return look.paint.put(out, Role::Constant, word);
+        }
+        // INFINITY_LIFE_TIME, as addresses have it that do not expire.
+        Hint::Seconds if v == u64::from(u32::MAX) => {
+            return look.paint.put(out, Role::Constant, b"forever");
         }
         Hint::ClockT => {
             text::decimal(out, v / 100);
@@ -207,7 +218,8 @@ fn quoted(out: &mut Vec<u8>, look: &Look, bytes: &[u8], limit: usize) -> bool {
 
 /// Bytes in hexadecimal, sixteen an item; what is not known is also shown as characters, if most of
 /// it are some.
-fn opaque(out: &mut Vec<u8>, look: &Look, bytes: &[u8], why: Opaque) {
+fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
+    let out = rows.text();
     if why == Opaque::Secret && !look.show_secrets {
         return look.paint.with(out, Role::Dim, |out| {
             out.extend_from_slice(b"secret, ");
@@ -223,9 +235,7 @@ fn opaque(out: &mut Vec<u8>, look: &Look, bytes: &[u8], why: Opaque) {
     let readable =
         why != Opaque::ByNature && graphic > 1 && graphic.saturating_mul(2) > shown.len();
     for (n, line) in shown.chunks(16).enumerate() {
-        if n > 0 {
-            out.push(BREAK);
-        }
+        let out = if n > 0 { rows.item() } else { rows.text() };
         text::hex_joined(out, line, b' ');
         if readable {
             look.paint.with(out, Role::Dim, |out| {
@@ -236,6 +246,7 @@ fn opaque(out: &mut Vec<u8>, look: &Look, bytes: &[u8], why: Opaque) {
         }
     }
     if shown.len() < bytes.len() {
+        let out = rows.text();
         look.paint.with(out, Role::Dim, |out| {
             out.extend_from_slice("… ".as_bytes());
             text::decimal(out, bytes.len());

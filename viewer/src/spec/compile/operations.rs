@@ -98,8 +98,7 @@ impl Compiler<'_> {
         let said = written.r#do.is_some() || written.dump.is_some();
         if let Some(number) = numbers.request {
             let number = full(number)?;
-            let body =
-                self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
+            let body = self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
             let same = numbers.reply == numbers.request || !said;
             let reply = match side(|e| e.reply.as_ref()) {
                 Some(reply) if same => {
@@ -288,8 +287,7 @@ fn count(operations: &schema::Operations) -> Vec<Numbers> {
             request = op.value.or(asked.filter(|n| *n != 0)).unwrap_or(request);
             reply = answered.filter(|n| *n != 0).unwrap_or(reply);
             let has_reply = exchange.is_some_and(|e| e.reply.is_some());
-            let numbers =
-                Numbers { request: Some(request), reply: has_reply.then_some(reply) };
+            let numbers = Numbers { request: Some(request), reply: has_reply.then_some(reply) };
             request = request.saturating_add(1);
             reply = reply.saturating_add(u32::from(has_reply));
             numbers
