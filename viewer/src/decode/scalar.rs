@@ -33,7 +33,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     }
 
     /// Says that a payload goes on after what its type takes.
-    fn left_over(&mut self, at: usize, bytes: &[u8], taken: usize) {
+    pub(super) fn left_over(&mut self, at: usize, bytes: &[u8], taken: usize) {
         let len = bytes.len().saturating_sub(taken);
         if len > 0 {
             self.issue(at.saturating_add(taken), IssueKind::Trailing { len });

@@ -29,7 +29,12 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         for member in &st.members {
             offset = member.offset.unwrap_or(offset);
             let Some(rest) = bytes.get(offset..) else { break };
-            let Some(len) = self.member(st, member, rest, at.saturating_add(offset), &scope) else {
+            let here = at.saturating_add(offset);
+            let Some(len) = self.member(st, member, rest, here, &scope) else {
+                // A struct that is whole without this member, but has a part of it.
+                if !short && !rest.is_empty() {
+                    self.issue(here, IssueKind::Trailing { len: rest.len() });
+                }
                 break;
             };
             offset = offset.saturating_add(len);
@@ -191,6 +196,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.visitor.value(Slot::Field(name), &value);
         }
         self.visitor.struct_end();
+        self.left_over(at, bytes, 8);
     }
 
     /// A struct that is a payload, and what follows it there.
