@@ -29,10 +29,13 @@ const PRELUDE: &str = "#include <stddef.h>
 /// Judges claims by the headers that these names stand for, searched for in `folders` before the
 /// system's own. Headers that do not exist are left out.
 ///
-/// # Panics
-/// If the headers themselves do not compile.
-#[must_use]
-pub fn judge(headers: &[String], folders: &[PathBuf], facts: &[Fact]) -> Vec<Verdict> {
+/// # Errors
+/// The compiler's words, if the headers themselves do not compile together.
+pub fn judge(
+    headers: &[String],
+    folders: &[PathBuf],
+    facts: &[Fact],
+) -> Result<Vec<Verdict>, String> {
     let mut source = String::from(PRELUDE);
     for header in headers {
         let header = header.trim_matches(['<', '>']);
@@ -52,7 +55,7 @@ pub fn judge(headers: &[String], folders: &[PathBuf], facts: &[Fact]) -> Vec<Ver
         let mut place = place.split(':');
         let (file, line) = (place.next(), place.next().and_then(|line| line.parse().ok()));
         let (Some("claims"), Some(line)) = (file, line) else {
-            panic!("the headers {headers:?} do not compile:\n{messages}");
+            return Err(format!("the headers {headers:?} do not compile:\n{messages}"));
         };
         by_line.entry(line).or_default().push(words);
         if let Some((name, _)) = words.split_once("' undeclared") {
@@ -71,7 +74,7 @@ pub fn judge(headers: &[String], folders: &[PathBuf], facts: &[Fact]) -> Vec<Ver
             Some(words) => Verdict::Differs(words.join("; ")),
         }
     };
-    facts.iter().enumerate().map(verdict).collect()
+    Ok(facts.iter().enumerate().map(verdict).collect())
 }
 
 /// The assertion's condition.
@@ -162,7 +165,7 @@ mod tests {
         ];
         let fact = |claim| Fact { spec: "test".into(), place: String::new(), claim };
         let facts: Vec<Fact> = claims.into_iter().map(fact).collect();
-        let verdicts = judge(&["linux/rtnetlink.h".to_owned()], &[], &facts);
+        let verdicts = judge(&["linux/rtnetlink.h".to_owned()], &[], &facts).unwrap();
         let short: String = verdicts
             .iter()
             .map(|verdict| match verdict {

@@ -99,6 +99,27 @@ fn word(text: &str) -> String {
     text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
+/// The files among these that are modules for unit tests alone: declared below `#[cfg(test)]`.
+#[must_use]
+pub fn test_modules(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        let mut below = false;
+        for (_, line) in source.code() {
+            if let (true, Some(name)) = (below, line.trim().strip_prefix("mod ")) {
+                let folder = Path::new(&source.path).with_file_name("");
+                let stem = Path::new(&source.path).file_stem().unwrap_or_default();
+                let inside =
+                    if stem == "mod" || stem == "lib" { folder } else { folder.join(stem) };
+                let file = inside.join(name.trim_end_matches(';')).with_extension("rs");
+                found.push(file.to_string_lossy().into_owned());
+            }
+            below = line.trim() == "#[cfg(test)]";
+        }
+    }
+    found
+}
+
 /// Every Rust file under a folder of the repository, by path.
 #[must_use]
 pub fn rust_files(folder: &str) -> Vec<Source> {

@@ -1,5 +1,7 @@
 //! Sizes and offsets of the specs' structs, by the rules of `viewer/specs/README.md`.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::spec_facts::{Spec, Specs, integer, list, text};
@@ -13,6 +15,8 @@ pub struct Layout {
     pub align: u64,
     /// The C names of its members with their offsets.
     pub offsets: Vec<(String, u64)>,
+    /// The bytes that mean nothing: what alignment leaves free, and members that are padding.
+    pub holes: Vec<Range<u64>>,
 }
 
 /// A member's room.
@@ -20,6 +24,8 @@ struct Room {
     /// Bytes; `None` if they depend on the message.
     size: Option<u64>,
     align: u64,
+    /// Of one element, if it is a struct.
+    holes: Vec<Range<u64>>,
 }
 
 /// The layout of a struct, as far as it can be told; `None` if a member's kind is not known.
@@ -27,16 +33,23 @@ struct Room {
 pub fn of(specs: &Specs, spec: &Spec, definition: &Value) -> Option<Layout> {
     let natural = text(definition, "align") == Some("c");
     let prefix = text(definition, "member-prefix").unwrap_or_default();
-    let mut layout = Layout { size: Some(0), align: 1, offsets: Vec::new() };
+    let mut layout = Layout { size: Some(0), align: 1, ..Layout::default() };
     for member in list(definition, "members") {
         let room = room(specs, spec, member)?;
         // Nothing can be said of what stands after a member without a size.
         let mut at = layout.size?;
         if natural {
+            let free = at;
             at = at.next_multiple_of(room.align);
             layout.align = layout.align.max(room.align);
+            layout.holes.push(free..at);
         }
-        if text(member, "type") != Some("pad") && member.get("bits").is_none() {
+        layout.holes.extend(room.holes.iter().map(|hole| at + hole.start..at + hole.end));
+        let padding = text(member, "type") == Some("pad");
+        if padding && let Some(size) = room.size {
+            layout.holes.push(at..at + size);
+        }
+        if !padding && member.get("bits").is_none() {
             let name = text(member, "name").unwrap_or_default();
             let derived = format!("{prefix}{name}").replace('-', "_");
             let c_name = text(member, "c-name").map_or(derived, str::to_owned);
@@ -46,8 +59,10 @@ pub fn of(specs: &Specs, spec: &Spec, definition: &Value) -> Option<Layout> {
         }
         layout.size = room.size.map(|size| at + size);
     }
-    if natural {
-        layout.size = layout.size.map(|size| size.next_multiple_of(layout.align));
+    if natural && let Some(end) = layout.size {
+        let size = end.next_multiple_of(layout.align);
+        layout.holes.push(end..size);
+        layout.size = Some(size);
     }
     Some(layout)
 }
@@ -64,18 +79,18 @@ fn room(specs: &Specs, spec: &Spec, member: &Value) -> Option<Room> {
     };
     // A union of plain bytes may say how the types it has in C are aligned.
     let align = member.get("align").and_then(Value::as_u64).unwrap_or(one.align);
-    Some(Room { size, align })
+    Some(Room { size, align, holes: one.holes })
 }
 
 fn element(specs: &Specs, spec: &Spec, member: &Value) -> Option<Room> {
     if let Some(name) = text(member, "struct") {
         let (owner, definition) = specs.resolve(spec, name)?;
         let inner = of(specs, owner, definition)?;
-        return Some(Room { size: inner.size, align: inner.align });
+        return Some(Room { size: inner.size, align: inner.align, holes: inner.holes });
     }
     let kind = text(member, "type")?;
     if let Some(bits) = kind.strip_prefix(['u', 's']).and_then(|width| width.parse::<u64>().ok()) {
-        return Some(Room { size: Some(bits / 8), align: bits / 8 });
+        return Some(Room { size: Some(bits / 8), align: bits / 8, holes: Vec::new() });
     }
     let align = match kind {
         "union" => {
@@ -85,7 +100,7 @@ fn element(specs: &Specs, spec: &Spec, member: &Value) -> Option<Room> {
         }
         _ => 1,
     };
-    Some(Room { size: len(spec, member), align })
+    Some(Room { size: len(spec, member), align, holes: Vec::new() })
 }
 
 /// The `len` of a member: a number, or a constant's name.

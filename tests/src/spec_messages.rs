@@ -9,7 +9,7 @@ use crate::hextext::Line;
 use crate::spec_facts::{
     Spec, Specs, integer, list, numbered_attributes, numbered_operations, text,
 };
-use crate::spec_layout;
+use crate::spec_layout::{self, Layout};
 
 /// The message type that [`variants`] gives a generic family, for a `%genl` line before.
 pub const GENERIC_ID: u16 = 0x321;
@@ -17,10 +17,14 @@ pub const GENERIC_ID: u16 = 0x321;
 /// A message with one attribute innermost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
+    /// The attribute: `SET/NAME`.
+    pub attribute: String,
     /// The message.
     pub line: Line,
     /// Where in it the innermost attribute's payload is.
     pub payload: Range<usize>,
+    /// Which of the payload's bytes mean nothing.
+    pub holes: Vec<Range<u64>>,
 }
 
 /// A way into a message: what encloses an attribute set.
@@ -30,8 +34,18 @@ struct Way {
     kind: u16,
     /// What stands before the attributes.
     header: Vec<u8>,
-    /// The attributes around, from the outside in: what stands before each, and its number.
-    around: Vec<(Vec<u8>, u16)>,
+    /// The attributes around, from the outside in.
+    around: Vec<Around>,
+}
+
+/// An attribute with others inside.
+#[derive(Clone)]
+struct Around {
+    /// The attributes that must stand before it.
+    before: Vec<u8>,
+    number: u16,
+    /// What stands at the front of its payload.
+    front: Vec<u8>,
 }
 
 /// The datagrams of one spec: each attribute that can be reached from a message, alone in it, with
@@ -49,18 +63,30 @@ pub fn variants(specs: &Specs, spec: &Spec) -> Vec<Variant> {
         let Some((owner, set)) = find_set(specs, owner, &set) else { continue };
         for (attribute, number_in_set) in attributes(owner, set) {
             let Ok(attribute_number) = u16::try_from(number_in_set) else { continue };
-            for len in lens(specs, owner, attribute) {
+            let layout = struct_of(specs, owner, attribute);
+            let holes = layout.as_ref().map(|layout| layout.holes.clone()).unwrap_or_default();
+            for len in lens(attribute, layout.as_ref().and_then(|layout| layout.size)) {
                 let payload: Vec<u8> = (0..len).map(|at| (at * 7 + 1) as u8).collect();
                 let bytes = way.message(&attribute_bytes(attribute_number, &payload));
                 let begin = bytes.len() - len.next_multiple_of(4);
                 for sent in [true, false] {
                     let line = Line { protocol: number.to_string(), sent, bytes: bytes.clone() };
-                    found.push(Variant { line, payload: begin..begin + len });
+                    let name = |value| text(value, "name").unwrap_or_default();
+                    let attribute = format!("{}/{}", name(set), name(attribute));
+                    found.push(Variant {
+                        attribute,
+                        line,
+                        payload: begin..begin + len,
+                        holes: holes.clone(),
+                    });
                 }
             }
+            let mut front = vec![0; layout.and_then(|layout| layout.size).unwrap_or(0) as usize];
+            front.resize(front.len().next_multiple_of(4), 0);
             for (before, inner) in inside(owner, set, attribute) {
                 let mut deeper = way.clone();
-                deeper.around.push((before, attribute_number));
+                let front = front.clone();
+                deeper.around.push(Around { before, number: attribute_number, front });
                 ways.push_back((owner, inner, deeper));
             }
         }
@@ -72,8 +98,9 @@ impl Way {
     /// A message with this inside.
     fn message(&self, attribute: &[u8]) -> Vec<u8> {
         let mut inner = attribute.to_vec();
-        for (before, number) in self.around.iter().rev() {
-            inner = [before.as_slice(), &attribute_bytes(*number | 0x8000, &inner)].concat();
+        for Around { before, number, front } in self.around.iter().rev() {
+            let payload = [front.as_slice(), &inner].concat();
+            inner = [before.as_slice(), &attribute_bytes(*number | 0x8000, &payload)].concat();
         }
         let payload = [self.header.as_slice(), &inner].concat();
         let len = u32::try_from(payload.len() + 16).expect("a small message");
@@ -103,12 +130,14 @@ fn starts<'s>(specs: &'s Specs, spec: &'s Spec, generic: bool) -> Vec<(&'s Spec,
     for (operation, number) in numbered_operations(spec) {
         let of = |key| text(operation, key).or_else(|| text(operations, key));
         let Some(set) = of("attribute-set") else { continue };
-        let fixed = of("fixed-header").and_then(|name| {
+        let fixed = of("fixed-header").map_or(Some(0), |name| {
             let (owner, definition) = specs.resolve(spec, name)?;
             spec_layout::of(specs, owner, definition)?.size
         });
+        // A header whose length stands in itself would take the attributes for its own.
+        let Some(fixed) = fixed else { continue };
         let mut header = if generic { vec![number as u8, 1, 0, 0] } else { Vec::new() };
-        header.resize(header.len() + fixed.unwrap_or(0).next_multiple_of(4) as usize, 0);
+        header.resize(header.len() + fixed.next_multiple_of(4) as usize, 0);
         let kind = match high {
             _ if generic => GENERIC_ID,
             Some(high) => (high << 8 | number) as u16,
@@ -141,15 +170,17 @@ fn attributes<'s>(spec: &'s Spec, set: &'s Value) -> Vec<(&'s Value, i128)> {
     own.filter_map(|attribute| Some((attribute, number(text(attribute, "name"))?))).collect()
 }
 
-/// The lengths to try for an attribute.
-fn lens(specs: &Specs, spec: &Spec, attribute: &Value) -> Vec<usize> {
+/// The layout of an attribute that is a struct.
+fn struct_of(specs: &Specs, spec: &Spec, attribute: &Value) -> Option<Layout> {
+    let (owner, definition) = specs.resolve(spec, text(attribute, "struct")?)?;
+    spec_layout::of(specs, owner, definition)
+}
+
+/// The lengths to try for an attribute, whose struct may have a size.
+fn lens(attribute: &Value, of_struct: Option<u64>) -> Vec<usize> {
     let kind = text(attribute, "type").unwrap_or_default();
-    let of_struct = || {
-        let (owner, definition) = specs.resolve(spec, text(attribute, "struct")?)?;
-        spec_layout::of(specs, owner, definition)?.size
-    };
     let width = kind.strip_prefix(['u', 's']).and_then(|bits| bits.parse::<usize>().ok());
-    let exact = of_struct()
+    let exact = of_struct
         .map(|size| size as usize)
         .or_else(|| width.map(|bits| bits / 8))
         .unwrap_or(match kind {

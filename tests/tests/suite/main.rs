@@ -8,6 +8,8 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+use nltests::run::{nlview, run};
+
 mod bad_input;
 mod dependencies;
 mod golden;
@@ -17,7 +19,10 @@ mod names;
 mod totality;
 mod variants;
 
-/// The formats that print text, which follow from the viewer's own list.
+/// The formats, by the viewer's own word: what it says when it is asked for none of them.
 fn formats() -> Vec<String> {
-    ["tree", "strace", "json"].map(str::to_owned).into()
+    let out = run(nlview().args(["--format", "", "--read", "/dev/null"])).expect(2).err();
+    let list = out.split("[possible values: ").nth(1).and_then(|rest| rest.split(']').next());
+    let formats = list.unwrap_or_else(|| panic!("no list of formats in {out}"));
+    formats.split(", ").map(str::to_owned).collect()
 }

@@ -17,13 +17,18 @@ fn specs_agree_with_the_headers() {
     let mut exceptions = Exceptions::read();
     let (mut held, mut uncovered, mut wrong) = (BTreeMap::new(), 0, Vec::new());
     for spec in specs.0.values() {
-        let headers = headers_with_imports(&specs, &spec.file);
-        // All headers at once; then, for names that are still unknown, each alone, since libc's
-        // headers keep some of the kernel's from saying all they have; then the older headers that
-        // are installed, since the newest ones have dropped some names.
-        let mut passes = vec![(headers.clone(), newest.as_slice())];
+        let headers = spec.headers();
+        // The spec's headers with those of the specs that it imports; then, for names that are still
+        // unknown, its own; then each alone, since some do not go together and libc's keep some of
+        // the kernel's from saying all they have; then the older ones that are installed, since the
+        // newest have dropped some names.
+        let mut passes = vec![
+            (headers_with_imports(&specs, &spec.file), newest.as_slice()),
+            (headers.clone(), newest.as_slice()),
+        ];
         passes.extend(headers.iter().map(|header| (vec![header.clone()], newest.as_slice())));
         passes.push((headers, &[]));
+        let mut conflicts = Vec::new();
         let (mut unknown, mut older) = (Vec::new(), Vec::new());
         for mut fact in specs.facts(spec) {
             match exceptions.apply(&mut fact) {
@@ -32,6 +37,7 @@ fn specs_agree_with_the_headers() {
                 _ => unknown.push(fact),
             }
         }
+        let mut compiled = 0;
         for (headers, folders) in passes {
             if folders.is_empty() {
                 unknown.append(&mut older);
@@ -39,7 +45,14 @@ fn specs_agree_with_the_headers() {
             if unknown.is_empty() {
                 continue;
             }
-            let verdicts = judge(&headers, folders, &unknown);
+            let verdicts = match judge(&headers, folders, &unknown) {
+                Ok(verdicts) => verdicts,
+                Err(words) => {
+                    conflicts.push(words);
+                    continue;
+                }
+            };
+            compiled += 1;
             for (fact, verdict) in std::mem::take(&mut unknown).into_iter().zip(verdicts) {
                 match verdict {
                     Verdict::Holds => *held.entry(kind(&fact)).or_insert(0) += 1,
@@ -47,6 +60,9 @@ fn specs_agree_with_the_headers() {
                     Verdict::Differs(words) => wrong.push(format!("{fact}: {words}")),
                 }
             }
+        }
+        if compiled == 0 {
+            wrong.append(&mut conflicts);
         }
         for fact in unknown {
             if exceptions.covers(&fact) {

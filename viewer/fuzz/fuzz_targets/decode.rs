@@ -4,11 +4,23 @@
 
 use libfuzzer_sys::fuzz_target;
 use nlview::decode::{Direction, Engine, NoNames};
+use nlview::output::time::TimeStyle;
 use nlview::output::{Datagram, FORMATS, Style};
 use nlview::spec::Registry;
 
 thread_local! {
     static REGISTRY: Registry = Registry::builtin();
+}
+
+fn style() -> Style {
+    Style {
+        color: false,
+        string_limit: 9999,
+        hex: false,
+        time: TimeStyle::None,
+        width: None,
+        show_secrets: false,
+    }
 }
 
 fuzz_target!(|input: &[u8]| {
@@ -19,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
         let engine = Engine { registry, names: &NoNames };
         for format in FORMATS {
             let mut out = Vec::new();
-            (format.make)(&Style::default()).datagram(&engine, &datagram, &mut out);
+            (format.make)(&style()).datagram(&engine, &datagram, &mut out);
             assert_eq!(out.last(), Some(&b'\n'), "{}: no line", format.name);
             // What is printed grows with what came in, not faster.
             assert!(out.len() <= 65_536 + bytes.len() * 4096, "{}", format.name);

@@ -17,6 +17,7 @@ pub use issue::{Issue, IssueKind};
 pub use message::{datagram, is_whole};
 pub use value::{Hint, Opaque, Order, Part, TextKind, Value};
 pub use visitor::{AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor};
+// Part of what a visitor is shown.
 
 use crate::spec::Registry;
 pub use crate::spec::model::{Entry, Enum};
