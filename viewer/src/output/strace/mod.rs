@@ -1,6 +1,6 @@
 //! The text that strace 7.2 prints for the same call, with the function's own name in front.
 //!
-//! [`call`] has the calls' arguments, [`text`] the buffers that are messages, [`lexical`] the
+//! `call` has the calls' arguments, `text` the buffers that are messages, `lexical` the
 //! smallest pieces.
 
 mod call;
