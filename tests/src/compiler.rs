@@ -21,6 +21,8 @@ pub enum Verdict {
 
 /// What some headers take for granted.
 const PRELUDE: &str = "#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
 #include <linux/types.h>
 #include <linux/netlink.h>
 #define BIT(number) (1u << (number))
