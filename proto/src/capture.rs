@@ -77,15 +77,19 @@ impl FrameReader {
             return Ok(skip(rest));
         };
         let len = FRAME_HEAD_LEN.saturating_add(head.body_len as usize);
-        match rest.get(FRAME_HEAD_LEN..len) {
-            // What follows a whole frame begins another; else the frame was torn and its body holds
-            // bytes of the next ones.
-            Some(_) if rest.get(len..).is_some_and(|next| !next.is_empty() && !begins(next)) => {
-                Ok(skip(rest))
+        let Some(body) = rest.get(FRAME_HEAD_LEN..len) else {
+            return Ok((Event::NeedMore(len.saturating_sub(rest.len())), 0));
+        };
+        // What follows a whole frame begins another. If it does not, the frame was torn when its
+        // body holds the beginning of a later one; else the damage lies behind it.
+        if rest.get(len..).is_some_and(|next| !next.is_empty() && !begins(next)) {
+            let with_lookahead = len.saturating_add(MAGIC.len()).min(rest.len());
+            let (event, used) = skip(rest.get(..with_lookahead).unwrap_or(rest));
+            if used < len {
+                return Ok((event, used));
             }
-            Some(body) => Ok((Event::Frame(head, body), len)),
-            None => Ok((Event::NeedMore(len.saturating_sub(rest.len())), 0)),
         }
+        Ok((Event::Frame(head, body), len))
     }
 }
 

@@ -35,7 +35,9 @@ pub mod record;
 pub use capture::{Event, FrameReader};
 pub use codec::Error;
 pub use function::Function;
-pub use record::{Bye, Call, CallHead, Hello, Lost, Name, NameKind, Part, Record, Socket};
+pub use record::{
+    Bye, Call, CallHead, Hello, Lost, Name, NameKind, Part, Record, SockaddrNl, Socket,
+};
 
 /// Version of the stream. Raised whenever a reader of the version before could not go on.
 pub const VERSION: u16 = 1;

@@ -208,6 +208,32 @@ impl Call<'_> {
     }
 }
 
+/// A netlink address, as [`Call::name`] has it (`struct sockaddr_nl`, in the process's own order).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SockaddrNl {
+    /// `nl_pad`, which should be zero.
+    pub pad: u16,
+    /// The port id; 0 is the kernel.
+    pub portid: u32,
+    /// The first 32 multicast groups.
+    pub groups: u32,
+}
+
+impl SockaddrNl {
+    /// Reads an address; None if it is of another family or cut short.
+    #[must_use]
+    pub fn read(name: &[u8]) -> Option<Self> {
+        /// `AF_NETLINK`.
+        const FAMILY: u16 = 16;
+        let [f0, f1, z0, z1, p0, p1, p2, p3, g0, g1, g2, g3] = *name.first_chunk()?;
+        (u16::from_ne_bytes([f0, f1]) == FAMILY).then_some(Self {
+            pad: u16::from_ne_bytes([z0, z1]),
+            portid: u32::from_ne_bytes([p0, p1, p2, p3]),
+            groups: u32::from_ne_bytes([g0, g1, g2, g3]),
+        })
+    }
+}
+
 /// More of the bytes that a call moved, in order and without holes.
 ///
 /// | offset | width | field |

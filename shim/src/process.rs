@@ -18,7 +18,7 @@ const BITS: usize = 64;
 
 /// A process's account with one link.
 pub(crate) struct Account {
-    /// The link's state for which this process has said Hello; 0 for none.
+    /// Identity of the connection or file on which this process has said Hello; 0 for none.
     pub(crate) greeted: AtomicU64,
     next: AtomicU64,
     /// Frames lost since the last that was delivered.

@@ -282,7 +282,10 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
     let left = stream.finish(&mut |piece| take(session, piece));
     match failure {
         Some(failure) => Err(failure),
-        None if skipped > 0 => Err(source::Error::Damaged { file: input.name, skipped, left }),
+        None if skipped > 0 => {
+            let skipped = skipped.saturating_add(left);
+            Err(source::Error::Damaged { file: input.name, skipped })
+        }
         None if left > 0 => Err(source::Error::CutShort { file: input.name, records, left }),
         None => Ok(()),
     }

@@ -65,9 +65,9 @@ impl Held {
         Some(Self((digest(stat) << FD_BITS) | u64::from(number)))
     }
 
-    /// The word itself, which no other link of this process has had.
-    pub(super) fn bits(self) -> u64 {
-        self.0
+    /// Which connection or file it is, whatever its number.
+    pub(super) fn identity(self) -> u64 {
+        self.0 >> FD_BITS
     }
 
     pub(super) fn fd(self) -> i32 {
@@ -76,7 +76,7 @@ impl Held {
 
     /// What the descriptor refers to, if that is still what was parked.
     pub(super) fn stat_if_ours(self) -> Option<Stat> {
-        sys::file::stat(self.fd()).filter(|stat| digest(stat) == self.0 >> FD_BITS)
+        sys::file::stat(self.fd()).filter(|stat| digest(stat) == self.identity())
     }
 
     /// Closes the descriptor if it is still ours.

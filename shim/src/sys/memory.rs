@@ -64,3 +64,24 @@ pub(crate) fn wiped_on_fork<T: ZeroStart + Sync>() -> Option<(&'static T, bool)>
     // SAFETY: zeroed by the kernel, which is a valid value; never unmapped, and only shared.
     Some((unsafe { &*place }, advised == 0))
 }
+
+/// How many bytes [`is_readable`] looks at.
+pub(crate) const WINDOW_LEN: usize = size_of::<u64>();
+
+/// Whether the kernel can read `WINDOW_LEN` bytes from `base`.
+///
+/// Asked by a request to change the signal mask in a way that there is not, which the kernel
+/// refuses after reading the set.
+pub(crate) fn is_readable(base: *const u8) -> bool {
+    // SAFETY: the kernel checks the pointer, and changes nothing.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            c_long::MAX,
+            base,
+            ptr::null_mut::<c_void>(),
+            WINDOW_LEN as c_ulong,
+        )
+    };
+    sys::outcome(ret) == Err(libc::EINVAL)
+}

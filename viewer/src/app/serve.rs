@@ -88,7 +88,7 @@ impl Speaker {
         let Err(error) = heard else { return true };
         connection.refuse();
         let pid = connection.peer.pid;
-        say(format_args!("process {pid} is not listened to any more: it sends {error}"));
+        say(format_args!("process {pid} is not listened to any more: {error}"));
         false
     }
 

@@ -126,6 +126,14 @@ impl<V: Visitor> Decoder<'_, V> {
         self.visitor.value(slot, &Value::Bytes { bytes, why });
     }
 
+    /// Shows the rest of a payload that its value leaves, if there is one.
+    pub(super) fn rest(&mut self, at: usize, bytes: &[u8], used: usize) {
+        if let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            self.issue(at.saturating_add(used), IssueKind::Trailing { len: rest.len() });
+            self.bytes(Slot::Plain, rest, Opaque::Unreachable);
+        }
+    }
+
     /// Shows bytes of a size that their type does not have.
     pub(super) fn wrong_size(&mut self, slot: Slot<'_>, at: usize, bytes: &[u8], need: usize) {
         self.issue(at, IssueKind::WrongSize { need, have: bytes.len() });

@@ -69,6 +69,12 @@ pub fn datagram<V: Visitor>(
     }
 }
 
+/// Whether bytes are messages without a rest, so that they can be decoded by themselves.
+#[must_use]
+pub fn is_whole(bytes: &[u8]) -> bool {
+    Messages::new(bytes).all(|step| matches!(step, Step::Element(found) if !found.cut))
+}
+
 /// Decodes one message, with the tables of its own family.
 #[allow(clippy::too_many_arguments, reason = "the context of a message, passed once a level")]
 pub(super) fn one<V: Visitor>(
@@ -326,7 +332,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Rest::Text => self.text(Slot::Plain, TextKind::Raw, rest),
             Rest::Raw => self.bytes(Slot::Plain, rest, Opaque::Unknown),
             Rest::Attrs => {
-                let set = body.set.and_then(|id| tables.set(id));
+                let set = body.strace_set.filter(|_| V::STRACE).or(body.set);
+                let set = set.and_then(|id| tables.set(id));
                 if set.is_some() || header.is_some() {
                     self.attributes(set, set.is_some(), rest, at, scope);
                 } else {

@@ -1,7 +1,7 @@
 //! Numbers and short values: an integer with names, an address, text.
 
 use super::context::Decoder;
-use super::{Hint, IssueKind, Opaque, Order, Slot, TextKind, Value, Visitor};
+use super::{Hint, Opaque, Order, Slot, TextKind, Value, Visitor};
 use crate::spec::model::{Enum, Meaning, Scalar, ValueNames};
 use crate::wire;
 
@@ -26,17 +26,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match width.and_then(|n| bytes.get(..n)).filter(|field| !field.is_empty()) {
             Some(field) => {
                 self.number(slot, scalar, field);
-                self.left_over(at, bytes, field.len());
+                self.rest(at, bytes, field.len());
             }
             None => self.wrong_size(slot, at, bytes, own.max(1)),
-        }
-    }
-
-    /// Says that a payload goes on after what its type takes.
-    pub(super) fn left_over(&mut self, at: usize, bytes: &[u8], taken: usize) {
-        let len = bytes.len().saturating_sub(taken);
-        if len > 0 {
-            self.issue(at.saturating_add(taken), IssueKind::Trailing { len });
         }
     }
 
@@ -99,7 +91,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match bytes.first_chunk() {
             Some(address) => {
                 self.visitor.value(slot, &Value::Ipv4(*address));
-                self.left_over(at, bytes, address.len());
+                self.rest(at, bytes, address.len());
             }
             None => self.wrong_size(slot, at, bytes, 4),
         }
@@ -109,7 +101,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match bytes.first_chunk() {
             Some(address) => {
                 self.visitor.value(slot, &Value::Ipv6(*address));
-                self.left_over(at, bytes, address.len());
+                self.rest(at, bytes, address.len());
             }
             None => self.wrong_size(slot, at, bytes, 16),
         }

@@ -29,18 +29,15 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         for member in &st.members {
             offset = member.offset.unwrap_or(offset);
             let Some(rest) = bytes.get(offset..) else { break };
-            let here = at.saturating_add(offset);
-            let Some(len) = self.member(st, member, rest, here, &scope) else {
-                // A struct that is whole without this member, but has a part of it.
-                if !short && !rest.is_empty() {
-                    self.issue(here, IssueKind::Trailing { len: rest.len() });
-                }
+            let Some(len) = self.member(st, member, rest, at.saturating_add(offset), &scope) else {
                 break;
             };
             offset = offset.saturating_add(len);
         }
         self.visitor.struct_end();
-        offset.max(st.size).min(bytes.len())
+        // Padding at the end is part of it, unless somebody put something there.
+        let padding = bytes.get(offset..st.size);
+        if padding.is_some_and(|pad| pad.iter().all(|b| *b == 0)) { st.size } else { offset }
     }
 
     /// One member at the front of `rest`; its length, or None if it is not all there.
@@ -141,10 +138,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         let many = bytes.len() > size;
         self.visitor.list_begin(List::Array, many);
-        let labels = names.and_then(|n| {
-            let id = n.strace.filter(|_| V::STRACE).unwrap_or(n.names);
-            Some((self.tables.enumeration(id)?, n.offset))
-        });
+        let labels = names.and_then(|n| Some((self.tables.enumeration(n.names)?, n.offset)));
         for (i, field) in bytes.chunks_exact(size.max(1)).enumerate() {
             let slot = match labels {
                 None => Slot::Plain,
@@ -196,7 +190,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.visitor.value(Slot::Field(name), &value);
         }
         self.visitor.struct_end();
-        self.left_over(at, bytes, 8);
+        self.rest(at, bytes, 8);
     }
 
     /// A struct that is a payload, and what follows it there.
@@ -227,9 +221,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
             None => {
                 self.issue(at, IssueKind::Trailing { len: tail.len() });
-                if st.show_tail {
-                    self.bytes(Slot::Plain, tail, Opaque::Trailing);
-                }
+                let why = if st.show_tail { Opaque::Trailing } else { Opaque::Unreachable };
+                self.bytes(Slot::Plain, tail, why);
             }
         }
     }

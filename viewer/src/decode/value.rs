@@ -14,7 +14,8 @@ pub enum Opaque {
     WrongSize,
     /// They are left over after what was expected.
     Trailing,
-    /// They come after a length that ends its list, so nobody can say what they are.
+    /// They come after what ends what can be said: a length that no list goes on behind, a value that
+    /// leaves a rest of its payload. strace does not show them.
     Unreachable,
     /// Key material, shown only when asked for.
     Secret,

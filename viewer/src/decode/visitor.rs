@@ -18,6 +18,7 @@
 
 use super::value::Value;
 use super::{Direction, Issue};
+use crate::wire::attr;
 pub use crate::wire::message::Nlmsghdr;
 
 /// A message's header as it is announced.
@@ -69,7 +70,19 @@ impl AttrHead<'_> {
     /// The type without the flag bits.
     #[must_use]
     pub const fn number(&self) -> u16 {
-        self.raw_type & crate::wire::attr::TYPE_MASK
+        self.raw_type & attr::TYPE_MASK
+    }
+
+    /// Whether the type says that the payload is attributes (`NLA_F_NESTED`).
+    #[must_use]
+    pub const fn is_nested(&self) -> bool {
+        self.raw_type & attr::NESTED != 0
+    }
+
+    /// Whether the type says that the payload is in network order (`NLA_F_NET_BYTEORDER`).
+    #[must_use]
+    pub const fn is_net_byteorder(&self) -> bool {
+        self.raw_type & attr::NET_BYTEORDER != 0
     }
 }
 

@@ -1,7 +1,9 @@
 //! JSON Lines: one object a message, or a call without one. `viewer/docs/json.md` is its schema.
 //!
-//! `lines` visits a datagram, `value` writes values; here is what stands around messages.
+//! `lines` visits a datagram, `frames` remembers what is open, `value` writes values; here is what
+//! stands around messages.
 
+mod frames;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -11,10 +13,9 @@ use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine};
 use crate::state::process::Process;
-use crate::wire::{u16_at, u32_at};
 use lines::{Lines, Scratch};
-use nlproto::Function;
 use nlproto::function::Kind;
+use nlproto::{Function, SockaddrNl};
 
 /// JSON Lines.
 #[derive(Debug)]
@@ -192,9 +193,7 @@ fn raw(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Port id and group mask of a `struct sockaddr_nl`.
 fn address(name: &[u8]) -> Option<(u32, u32)> {
-    let family = i32::from(u16_at(name, 0)?);
-    let address = (u32_at(name, 4)?, u32_at(name, 8)?);
-    (family == socket_names::AF_NETLINK).then_some(address)
+    SockaddrNl::read(name).map(|address| (address.portid, address.groups))
 }
 
 /// The groups of a mask are listed by the numbers that NETLINK_ADD_MEMBERSHIP takes.

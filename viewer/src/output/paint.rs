@@ -98,9 +98,9 @@ impl Paint {
 /// count as one.
 #[must_use]
 pub fn columns(text: &[u8]) -> usize {
-    // Without colours it is a sum over all bytes, many at a time.
-    if !text.iter().fold(false, |found, b| found | (*b == 0x1b)) {
-        return text.iter().map(|b| usize::from(starts_char(*b))).sum();
+    // Most of what is measured is names and numbers.
+    if text.is_ascii() && !text.contains(&0x1b) {
+        return text.len();
     }
     let mut columns = 0_usize;
     let mut escaped = false;

@@ -5,7 +5,7 @@ use crate::decode::{
     AttrHead, Direction, Hint, Issue, IssueKind, List, MessageHead, Nlmsghdr, Opaque, Order, Slot,
     StructHead, TextKind, Value, Visitor,
 };
-use crate::spec::model::{Entry, Enum};
+use crate::decode::{Entry, Enum};
 use crate::state::process::Process;
 use nlproto::{Call, CallHead, Function, Hello, Socket};
 

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Structs stand in one line, without the members that are zero. A request echoed in an error is
-//! not shown again, but for what the error is about. `head` writes the first line, `block` visits
-//! what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
+//! not shown again, but for what the error is about. `head` writes the first line, `visit` and
+//! `block` what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
 
 mod block;
 mod head;
@@ -20,16 +20,16 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod value;
+mod visit;
 
-use super::paint::{Paint, Role};
+use super::paint::{self, Paint, Role};
 use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine};
 use crate::state::process::Process;
-use crate::wire::{u16_at, u32_at};
 use block::{Block, Scratch};
-use nlproto::Call;
 use nlproto::function::Kind;
+use nlproto::{Call, SockaddrNl};
 
 /// How things look, from the user's [`Style`].
 #[derive(Debug)]
@@ -96,6 +96,7 @@ impl Tree {
             self.peek(call, out);
             return out.push(b'\n');
         }
+        self.scratch.who_columns = paint::columns(&self.scratch.who);
         self.note(call);
         let bytes = call.payload;
         let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
@@ -132,6 +133,7 @@ impl Tree {
         let (role, arrow) = block::arrow(datagram.direction);
         self.look.paint.put(who, role, arrow.as_bytes());
         who.push(b' ');
+        self.scratch.who_columns = paint::columns(&self.scratch.who);
         let mut block = Block::new(out, &self.look, &mut self.scratch, datagram.bytes, true);
         feed(&mut block);
         block.finish();
@@ -164,15 +166,15 @@ impl Tree {
     fn note(&mut self, call: &Call<'_>) {
         let note = &mut self.scratch.note;
         note.clear();
-        if u16_at(call.name, 0).map(i32::from) != Some(socket_names::AF_NETLINK) {
+        let Some(SockaddrNl { portid, groups: mask, .. }) = SockaddrNl::read(call.name) else {
             return;
-        }
-        if let Some(portid) = u32_at(call.name, 4).filter(|portid| *portid != 0) {
+        };
+        if portid != 0 {
             note.extend_from_slice(b"  ");
             self.look.paint.put(note, Role::Name, b"portid ");
             text::decimal(note, portid);
         }
-        if let Some(mask) = u32_at(call.name, 8).filter(|mask| *mask != 0) {
+        if mask != 0 {
             note.extend_from_slice(b"  ");
             groups(note, &self.look, mask);
         }

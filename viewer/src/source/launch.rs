@@ -74,8 +74,24 @@ pub fn start(
         let options = std::env::var_os("ASAN_OPTIONS");
         environment.push(("ASAN_OPTIONS".into(), asan_options(options.as_deref())));
     }
+    let finished = Arc::new(AtomicBool::new(false));
+    let signals = handle_signals(&finished).map_err(Error::system("handle signals"))?;
     let child = spawn(command, &environment)?;
-    supervise(child, stop).map_err(Error::system("watch over the program"))
+    supervise(child, signals, finished, stop).map_err(Error::system("watch over the program"))
+}
+
+/// Takes over the signals that would end us before the program. Handlers do not outlive an exec, so
+/// the program starts with what we were started with; what we were started to ignore (nohup, a job
+/// in the background) stays ignored by both.
+fn handle_signals(finished: &Arc<AtomicBool>) -> io::Result<Signals> {
+    let handled: Vec<i32> =
+        [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter().filter(|n| !is_ignored(*n)).collect();
+    for number in &handled {
+        // Once the program is gone nothing keeps us from ending at once.
+        let status = i32::from(exit::SIGNAL).saturating_add(*number);
+        signal_hook::flag::register_conditional_shutdown(*number, status, Arc::clone(finished))?;
+    }
+    Signals::new(&handled)
 }
 
 impl Running {
@@ -169,21 +185,15 @@ impl Ended {
     }
 }
 
-fn supervise(mut child: Child, mut stop: UnixStream) -> io::Result<Running> {
+fn supervise(
+    mut child: Child,
+    mut signals: Signals,
+    finished: Arc<AtomicBool>,
+    mut stop: UnixStream,
+) -> io::Result<Running> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::other("the program has no process id"))?;
     let ended = Arc::new(Ended::default());
-    let finished = Arc::new(AtomicBool::new(false));
-    // Handlers only now: the program got what we were started with. What we were started to ignore
-    // (nohup, a job in the background) stays ignored.
-    let handled: Vec<i32> =
-        [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter().filter(|n| !is_ignored(*n)).collect();
-    for number in &handled {
-        // Once the program is gone nothing keeps us from ending at once.
-        let status = i32::from(exit::SIGNAL).saturating_add(*number);
-        signal_hook::flag::register_conditional_shutdown(*number, status, Arc::clone(&finished))?;
-    }
-    let mut signals = Signals::new(&handled)?;
     let forwarding = Arc::clone(&ended);
     thread::Builder::new().name("signals".into()).spawn(move || {
         for number in &mut signals {

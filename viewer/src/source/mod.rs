@@ -141,15 +141,13 @@ pub enum Error {
     },
     /// A capture with bytes in it that belong to no frame.
     #[error(
-        "{file}: damaged: {skipped} bytes belong to no record and were passed over, and {left} are left over at the end"
+        "{file}: damaged: {skipped} bytes belong to no record and were passed over"
     )]
     Damaged {
         /// The file.
         file: String,
         /// Bytes passed over.
         skipped: usize,
-        /// Bytes at the end.
-        left: usize,
     },
     /// Hex text with a mistake.
     #[error("{file}:{error}")]

@@ -4,10 +4,10 @@
 //! Bytes are handed on as they come, in buffers that come back; what they mean is not looked at here.
 
 use std::io::{self, Read};
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -37,13 +37,14 @@ pub struct Connection {
     pub id: u64,
     /// Who is at its other end.
     pub peer: Peer,
-    refused: AtomicBool,
+    stream: UnixStream,
 }
 
 impl Connection {
-    /// Nothing more is wanted from it: the reader hangs up.
+    /// Nothing more is wanted from it: hangs up. The reader sees its end and reports it closed.
     pub fn refuse(&self) {
-        self.refused.store(true, Ordering::Relaxed);
+        // It fails if the peer has hung up first.
+        let _closed_already = self.stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -144,7 +145,6 @@ pub fn start(listener: Listener, admission: Admission, stop: UnixStream) -> Resu
 struct NobodyListens;
 
 struct Open {
-    stream: UnixStream,
     connection: Arc<Connection>,
     /// What may still be read, in bytes.
     budget: usize,
@@ -217,7 +217,7 @@ impl Reader {
         let accepting = if self.pause { &[] } else { self.listener.sockets() };
         let wanted = std::iter::once(self.stop.as_fd())
             .chain(accepting.iter().map(AsFd::as_fd))
-            .chain(self.connections.iter().map(|open| open.stream.as_fd()));
+            .chain(self.connections.iter().map(|open| open.connection.stream.as_fd()));
         let mut fds: Vec<_> =
             wanted.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         // Interrupted is as good as nothing ready; no other failure can befall these descriptors.
@@ -276,11 +276,10 @@ impl Reader {
             ));
             return Ok(true);
         }
-        let connection =
-            Arc::new(Connection { id: self.opened, peer, refused: AtomicBool::new(false) });
+        let connection = Arc::new(Connection { id: self.opened, peer, stream });
         self.opened = self.opened.wrapping_add(1);
         self.events.send(Event::Opened(Arc::clone(&connection))).map_err(|_| NobodyListens)?;
-        self.connections.push(Open { stream, connection, budget: self.budget, done: false });
+        self.connections.push(Open { connection, budget: self.budget, done: false });
         Ok(true)
     }
 }
@@ -289,14 +288,10 @@ impl Open {
     /// Reads once; says whether there was something to read.
     fn read(&mut self, chunk: &mut Chunk) -> bool {
         chunk.len = 0;
-        if self.connection.refused.load(Ordering::Relaxed) {
-            self.done = true;
-            return true;
-        }
         if self.budget == 0 {
             return false;
         }
-        match self.stream.read(&mut chunk.room) {
+        match (&self.connection.stream).read(&mut chunk.room) {
             Ok(0) => self.done = true,
             Ok(n) => {
                 chunk.len = n;

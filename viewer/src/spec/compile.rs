@@ -3,11 +3,14 @@
 //! A [`Compiler`] fills one [`Tables`]. It follows references when it meets them, so that of an
 //! imported file only what is used is compiled, and remembers what it has begun, so that sets may
 //! refer to themselves. The parts: this file (the arenas and enums), [`layout`] (structs),
-//! [`sets`] (attribute sets and the forms of payloads), [`operations`] (messages).
+//! [`sets`] (attribute sets and the forms of payloads), [`scalars`], [`unions`], [`operations`]
+//! (messages).
 
 mod layout;
 mod operations;
+mod scalars;
 mod sets;
+mod unions;
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -149,7 +149,6 @@ pub(super) struct Item {
     pub(super) min_len: Option<u32>,
     pub(super) secret: Option<bool>,
     pub(super) strace: Option<StraceForm>,
-    pub(super) strace_enum: Option<String>,
     pub(super) checks: Option<serde_json::Value>,
     pub(super) len: Option<Scalar>,
     pub(super) count: Option<Scalar>,
@@ -214,7 +213,15 @@ pub(super) struct Operation {
     pub(super) dump: Option<Exchange>,
     pub(super) notify: Option<String>,
     pub(super) event: Option<serde_json::Value>,
+    pub(super) strace: Option<StraceBody>,
     pub(super) variants: Vec<Variant>,
+}
+
+/// What strace takes a message's attributes for instead.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct StraceBody {
+    pub(super) attribute_set: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

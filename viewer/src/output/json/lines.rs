@@ -3,86 +3,15 @@
 //! It writes as it is called, so all that it must remember is which brackets are open. An object
 //! takes each of its keys once; what comes again, or where no key fits, goes into its `rest`.
 
+use super::frames::{Frame, Key, Keys, Name, top};
 use super::value;
 use crate::decode::{AttrHead, Issue, List, MessageHead, Slot, StructHead, Value, Visitor};
 use crate::output::{escape, text};
-use crate::wire::attr;
 
 /// Type of an error or acknowledgement.
 const NLMSG_ERROR: u16 = 2;
 /// Type of a dump's end.
 const NLMSG_DONE: u16 = 3;
-
-/// Keys of an object, as a set of bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Keys(u8);
-
-impl Keys {
-    const NONE: Self = Self(0);
-    const HEADER: Self = Self(1);
-    const USER_HEADER: Self = Self(2);
-    /// One of `value`, `struct` and `items`.
-    const PAYLOAD: Self = Self(4);
-    const ATTRS: Self = Self(8);
-    const ERROR: Self = Self(16);
-    const REQUEST: Self = Self(32);
-    /// The array of what has no key of its own; it stays open.
-    const REST: Self = Self(64);
-
-    const fn has(self, key: Self) -> bool {
-        self.0 & key.0 != 0
-    }
-
-    /// Adds a key; false if it was there.
-    const fn add(&mut self, key: Self) -> bool {
-        let new = !self.has(key);
-        self.0 |= key.0;
-        new
-    }
-
-    /// Whether a key can still be written: it has not been, and `rest` is not open.
-    const fn takes(self, key: Self) -> bool {
-        !self.has(key) && !self.has(Self::REST)
-    }
-}
-
-/// Something open, and what closes it.
-#[derive(Debug, Clone, Copy)]
-enum Frame {
-    /// The object that is a whole line.
-    Message { keys: Keys },
-    /// Another object; `bare` until it has a key.
-    Object { keys: Keys, bare: bool, close: &'static [u8] },
-    /// An array; `waiting` while its last element has a name but no value yet.
-    Array { empty: bool, waiting: bool, close: &'static [u8] },
-    /// What only groups in the visitor's eyes.
-    Clear,
-}
-
-impl Frame {
-    const fn object(bare: bool, close: &'static [u8]) -> Self {
-        Self::Object { keys: Keys::NONE, bare, close }
-    }
-
-    const fn array(close: &'static [u8]) -> Self {
-        Self::Array { empty: true, waiting: false, close }
-    }
-}
-
-/// What an element is called.
-#[derive(Debug, Clone, Copy)]
-enum Name<'n> {
-    Is(&'n str),
-    /// It has a number for which no name is known.
-    Unknown,
-    /// It stands for itself.
-    None,
-}
-
-/// The innermost frame that has brackets.
-fn top(frames: &mut [Frame]) -> Option<&mut Frame> {
-    frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Clear))
-}
 
 /// Buffers used again for every message.
 #[derive(Debug, Default)]
@@ -180,56 +109,59 @@ impl<'l> Lines<'l> {
     /// rest, with its name if it has one.
     fn element(&mut self, name: Name<'_>) {
         self.ensure_line();
-        let begin: &[u8] = match top(&mut self.scratch.frames) {
-            Some(Frame::Message { keys }) => match keys.add(Keys::REST) {
-                true => b",\"rest\":[{\"name\":\"",
-                false => b",{\"name\":\"",
-            },
-            Some(Frame::Object { keys, bare, .. }) => {
-                match (keys.add(Keys::REST), std::mem::take(bare)) {
-                    (true, true) => b"\"rest\":[{\"name\":\"",
-                    (true, false) => b",\"rest\":[{\"name\":\"",
-                    (false, _) => b",{\"name\":\"",
-                }
-            }
+        // Literals are appended where they stand, which compiles to a store or two; one slice
+        // chosen here and appended below would be a call.
+        let out = &mut *self.out;
+        match top(&mut self.scratch.frames) {
             Some(Frame::Array { empty, waiting, .. }) => {
-                match (std::mem::take(waiting), std::mem::take(empty)) {
-                    (true, _) => b"},{\"name\":\"",
-                    (false, true) => b"{\"name\":\"",
-                    (false, false) => b",{\"name\":\"",
+                if std::mem::take(waiting) {
+                    out.push(b'}');
+                }
+                if !std::mem::take(empty) {
+                    out.push(b',');
                 }
             }
-            Some(Frame::Clear) | None => b"{\"name\":\"",
-        };
-        // One copy for brace, key and quote, which nearly every element has.
-        let shorter = |by: usize| begin.get(..begin.len().saturating_sub(by)).unwrap_or(begin);
+            Some(Frame::Message { keys }) => {
+                out.push(b',');
+                if keys.add(Keys::REST) {
+                    out.extend_from_slice(b"\"rest\":[");
+                }
+            }
+            Some(Frame::Object { keys, bare, .. }) => {
+                if !std::mem::take(bare) {
+                    out.push(b',');
+                }
+                if keys.add(Keys::REST) {
+                    out.extend_from_slice(b"\"rest\":[");
+                }
+            }
+            Some(Frame::Clear) | None => {}
+        }
         match name {
             Name::Is(name) => {
-                self.out.extend_from_slice(begin);
-                escape::json_inner(self.out, name.as_bytes());
-                self.out.push(b'"');
+                out.extend_from_slice(b"{\"name\":\"");
+                escape::json_inner(out, name.as_bytes());
+                out.push(b'"');
             }
-            Name::Unknown => {
-                self.out.extend_from_slice(shorter(1));
-                self.out.extend_from_slice(b"null");
-            }
-            Name::None => self.out.extend_from_slice(shorter("\"name\":\"".len())),
+            Name::Unknown => out.extend_from_slice(b"{\"name\":null"),
+            Name::None => out.push(b'{'),
         }
     }
 
     /// Begins a key where a value of this slot belongs: in the innermost object if it has no such
-    /// key yet, else in an element of its own. `text` is the key as it is written after another.
-    /// Returns whether that is an element, which the value has to close.
-    fn place(&mut self, slot: Slot<'_>, key: Keys, text: &'static [u8]) -> bool {
+    /// key yet, else in an element of its own. Returns whether that is an element, which the value
+    /// has to close.
+    fn place(&mut self, slot: Slot<'_>, key: Key) -> bool {
         self.ensure_line();
         let plain = matches!(slot, Slot::Plain);
+        let bits = key.bits();
         let (in_element, comma) = match top(&mut self.scratch.frames) {
-            Some(Frame::Message { keys }) if plain && keys.takes(key) => {
-                keys.add(key);
+            Some(Frame::Message { keys }) if plain && keys.takes(bits) => {
+                keys.add(bits);
                 (false, true)
             }
-            Some(Frame::Object { keys, bare, .. }) if plain && keys.takes(key) => {
-                keys.add(key);
+            Some(Frame::Object { keys, bare, .. }) if plain && keys.takes(bits) => {
+                keys.add(bits);
                 (false, !std::mem::take(bare))
             }
             Some(Frame::Array { waiting, .. }) if *waiting => {
@@ -238,8 +170,10 @@ impl<'l> Lines<'l> {
             }
             _ => (true, self.slot(slot)),
         };
-        let text = if comma { text } else { text.get(1..).unwrap_or(text) };
-        self.out.extend_from_slice(text);
+        if comma {
+            self.out.push(b',');
+        }
+        key.put(self.out);
         in_element
     }
 
@@ -328,7 +262,7 @@ pub(super) fn error(out: &mut Vec<u8>, name: Option<&str>, number: i32) {
 impl Visitor for Lines<'_> {
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         if head.echoed {
-            let in_element = self.place(Slot::Plain, Keys::REQUEST, b",\"request\":");
+            let in_element = self.place(Slot::Plain, Key::Request);
             self.out.push(b'{');
             self.head(head);
             let close: &[u8] = if in_element { b"}}" } else { b"}" };
@@ -365,11 +299,11 @@ impl Visitor for Lines<'_> {
             }
             List::Group | List::Messages => self.scratch.frames.push(Frame::Clear),
             List::Attributes => {
-                let in_element = self.place(Slot::Plain, Keys::ATTRS, b",\"attrs\":");
+                let in_element = self.place(Slot::Plain, Key::Attrs);
                 self.push_array(in_element);
             }
             List::Array | List::Records => {
-                let in_element = self.place(Slot::Plain, Keys::PAYLOAD, b",\"items\":");
+                let in_element = self.place(Slot::Plain, Key::Items);
                 self.push_array(in_element);
             }
         }
@@ -390,10 +324,10 @@ impl Visitor for Lines<'_> {
         self.element(head.name.map_or(Name::Unknown, Name::Is));
         self.out.extend_from_slice(b",\"type\":");
         text::decimal(self.out, head.number());
-        if head.raw_type & attr::NESTED != 0 {
+        if head.is_nested() {
             self.out.extend_from_slice(b",\"nested\":true");
         }
-        if head.raw_type & attr::NET_BYTEORDER != 0 {
+        if head.is_net_byteorder() {
             self.out.extend_from_slice(b",\"net_byteorder\":true");
         }
         self.scratch.frames.push(Frame::object(false, b"}"));
@@ -414,9 +348,9 @@ impl Visitor for Lines<'_> {
             _ => false,
         };
         let in_element = match (head.fixed_header, first) {
-            (true, true) => self.place(slot, Keys::HEADER, b",\"header\":"),
-            (true, false) => self.place(slot, Keys::USER_HEADER, b",\"user_header\":"),
-            (false, _) => self.place(slot, Keys::PAYLOAD, b",\"struct\":"),
+            (true, true) => self.place(slot, Key::Header),
+            (true, false) => self.place(slot, Key::UserHeader),
+            (false, _) => self.place(slot, Key::Struct),
         };
         if head.fixed_header {
             self.out.extend_from_slice(b"{\"name\":");
@@ -456,7 +390,7 @@ impl Visitor for Lines<'_> {
             self.out.extend_from_slice(b",\"error\":");
             return error(self.out, name, number);
         }
-        let in_element = self.place(slot, Keys::PAYLOAD, b",\"value\":");
+        let in_element = self.place(slot, Key::Value);
         value::put(self.out, value, self.show_secrets);
         if in_element {
             self.out.push(b'}');

@@ -1,18 +1,14 @@
 //! Calls: names, arguments and results around the buffers.
 
-use nlproto::Function;
 use nlproto::function::Kind;
+use nlproto::{Function, SockaddrNl};
 
 use super::control;
 use super::lexical::{comment, dec, hex, hex_padded, hex_string, signed};
 use super::text::Level;
-use crate::decode::{Direction, Engine};
+use crate::decode::{Direction, Engine, is_whole};
 use crate::output::socket_names::{self, AF_NETLINK, MSG_FLAGS, SOCK_FLAGS, SOCK_TYPE_MASK};
 use crate::output::{CallRecord, Style};
-use crate::wire::{Step, message::Messages, u16_at, u32_at};
-
-/// Length of a `struct sockaddr_nl`.
-const SOCKADDR_NL_LEN: usize = 12;
 
 /// Writes one call.
 pub(super) struct Arguments<'a, 'o> {
@@ -188,7 +184,7 @@ impl Arguments<'_, '_> {
             pieces.push((len, piece));
             rest = after;
         }
-        let whole = rest.is_empty() && pieces.iter().all(|(_, piece)| holds_whole_messages(piece));
+        let whole = rest.is_empty() && pieces.iter().all(|(_, piece)| is_whole(piece));
         self.out.push(b'[');
         for (at, (len, piece)) in pieces.iter().enumerate() {
             if at > 0 {
@@ -296,13 +292,9 @@ impl Arguments<'_, '_> {
         if name.is_empty() {
             return self.text(if self.record.failed() { "..." } else { "NULL" });
         }
-        let fields = (u16_at(name, 0), u16_at(name, 2), u32_at(name, 4), u32_at(name, 8));
-        let (Some(family), Some(pad), Some(portid), Some(groups)) = fields else {
+        let Some(SockaddrNl { pad, portid, groups }) = SockaddrNl::read(name) else {
             return hex_string(self.out, name, self.style.string_limit);
         };
-        if i32::from(family) != AF_NETLINK || name.len() < SOCKADDR_NL_LEN {
-            return hex_string(self.out, name, self.style.string_limit);
-        }
         self.text("{sa_family=AF_NETLINK, ");
         if pad != 0 {
             self.text("nl_pad=");
@@ -398,10 +390,4 @@ impl Arguments<'_, '_> {
             _ => signed(self.out, i64::from(len)),
         }
     }
-}
-
-/// Whether a piece of a gather list can be decoded by itself.
-fn holds_whole_messages(piece: &[u8]) -> bool {
-    piece.is_empty()
-        || Messages::new(piece).all(|step| matches!(step, Step::Element(found) if !found.cut))
 }

@@ -10,7 +10,6 @@
 
 use super::lexical::{dec, hex, hex_string, signed};
 use crate::output::socket_names::{self, SOL_NETLINK, SOL_SOCKET};
-use crate::wire;
 
 const HEADER_LEN: usize = 16;
 const ALIGN: usize = 8;
@@ -74,7 +73,7 @@ fn message(out: &mut Vec<u8>, (len, level, ty): (u64, i32, i32), data: &[u8], li
 }
 
 fn content(out: &mut Vec<u8>, level: i32, ty: i32, data: &[u8], limit: usize) {
-    let word = |at: usize| wire::u32_at(data, at);
+    let word = |at: usize| data.get(at..)?.first_chunk().map(|b| u32::from_ne_bytes(*b));
     match (level, ty, word(0)) {
         (SOL_NETLINK, PKTINFO, Some(group)) => {
             out.extend_from_slice(b"{group=");

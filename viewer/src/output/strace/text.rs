@@ -11,7 +11,6 @@ use super::lexical::{
 use crate::decode::{
     AttrHead, Enum, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor,
 };
-use crate::wire::attr;
 
 /// What is open, so that separators and closing brackets come right.
 #[derive(Debug, Clone, Copy)]
@@ -254,10 +253,10 @@ impl Visitor for Text<'_> {
         self.out.extend_from_slice(b"{nla_len=");
         dec(self.out, u64::from(head.len));
         self.out.extend_from_slice(b", nla_type=");
-        if head.raw_type & attr::NESTED != 0 {
+        if head.is_nested() {
             self.out.extend_from_slice(b"NLA_F_NESTED|");
         }
-        if head.raw_type & attr::NET_BYTEORDER != 0 {
+        if head.is_net_byteorder() {
             self.out.extend_from_slice(b"NLA_F_NET_BYTEORDER|");
         }
         self.named_number(u64::from(head.number()), head.name, head.label);

@@ -1,18 +1,18 @@
 //! The line that begins a block: who, which way, what, and how it ended.
 
 use super::Look;
-use super::block::Scratch;
+use super::block::{NLMSG_DONE, NLMSG_ERROR, Scratch};
 use super::rows::spaces;
 use crate::decode::{MessageHead, Value};
 use crate::output::paint::{self, Role};
-use crate::output::{socket_names, text};
+use crate::output::{escape, socket_names, text};
 
 /// Where sequence number and size stand if the output is no terminal.
 const TAIL_COLUMN: usize = 72;
 /// Where they end at most, however wide the terminal is.
 const MAX_WIDTH: usize = 100;
 /// Length of a `struct nlmsghdr` in bytes.
-const HEADER_LEN: usize = crate::wire::message::HEADER_LEN;
+const HEADER_LEN: usize = 16;
 
 /// What is kept of a message until it ends.
 #[derive(Debug)]
@@ -52,10 +52,6 @@ impl Message {
     }
 }
 
-/// Type of an error or acknowledgement.
-const NLMSG_ERROR: u16 = 2;
-/// Type of a dump's end.
-const NLMSG_DONE: u16 = 3;
 /// Flag of a dump that changed while it was read.
 const DUMP_INTR: u16 = 0x10;
 
@@ -170,7 +166,10 @@ fn type_name(out: &mut Vec<u8>, look: &Look, role: Role, ty: &Value<'_>) {
         _ => (None, None),
     };
     if let Some(name) = name {
-        return look.paint.put(out, role, name.as_bytes());
+        // Names of generic families are learned from the stream.
+        return look.paint.with(out, role, |out| {
+            escape::terminal(out, name.as_bytes(), usize::MAX);
+        });
     }
     look.paint.with(out, Role::Warning, |out| {
         out.extend_from_slice(label.unwrap_or("type").as_bytes());
@@ -196,7 +195,9 @@ fn tail(
     len: usize,
 ) {
     out.extend_from_slice(&scratch.note);
-    let used = paint::columns(out.get(start..).unwrap_or(&[]));
+    let after_who = start.saturating_add(scratch.who.len());
+    let used = paint::columns(out.get(after_who..).unwrap_or(&[]));
+    let used = used.saturating_add(scratch.who_columns);
     let column = look.width.map_or(TAIL_COLUMN, |width| {
         // Room for "seq 1795456800  1234 B".
         width.min(MAX_WIDTH).saturating_sub(22)

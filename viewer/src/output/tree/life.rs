@@ -3,8 +3,7 @@
 use super::Look;
 use crate::output::paint::Role;
 use crate::output::{CallRecord, escape, socket_names, text};
-use crate::wire::{u16_at, u32_at};
-use nlproto::Function;
+use nlproto::{Function, SockaddrNl};
 
 /// Appends what a call said, without what stands before it and without the line's end.
 pub(super) fn call(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
@@ -71,10 +70,7 @@ fn named_bits(out: &mut Vec<u8>, look: &Look, table: &[(i32, &'static str)], v: 
 
 /// A `struct sockaddr_nl`.
 fn address(out: &mut Vec<u8>, look: &Look, name: &[u8]) {
-    let family = u16_at(name, 0).map(i32::from);
-    let (Some(socket_names::AF_NETLINK), Some(portid), Some(groups)) =
-        (family, u32_at(name, 4), u32_at(name, 8))
-    else {
+    let Some(SockaddrNl { portid, groups, .. }) = SockaddrNl::read(name) else {
         if !name.is_empty() {
             out.extend_from_slice(b"  ");
             text::hex_joined(out, name, b' ');

@@ -244,6 +244,9 @@ impl Rows {
                     let next = self.rows.get(index.saturating_add(1));
                     let end = next.map_or(self.breaks.len(), |next| next.breaks);
                     let breaks = self.breaks.get(row.breaks..end).unwrap_or(&[]);
+                    // Without a name to stand beside, further lines begin where the first does.
+                    let column = if row.is_named() { column } else { from };
+                    let layout = Layout { column, ..layout };
                     layout.lines(out, value, row.value, from, breaks);
                 }
             }
@@ -253,7 +256,9 @@ impl Rows {
 }
 
 /// How a value that is too long for its line is laid out.
+#[derive(Debug, Clone, Copy)]
 struct Layout {
+    /// Where further lines begin.
     column: usize,
     right: usize,
     /// Whether there is a terminal's edge to cut at.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::decode::{Opaque, Slot, Value, Visitor};
 use crate::output::samples::{self, Samples};
 use nlproto::{CallHead, Function};
 
@@ -163,6 +164,21 @@ ip[4242] 3 ROUTE ◀                                                      400 B
 }
 
 #[test]
+fn long_bytes_stand_in_a_block() {
+    let style = Style { string_limit: 64, ..STYLE };
+    let shown = received(&style, |block| {
+        block.value(Slot::Plain, &Value::Bytes { bytes: &[7; 40], why: Opaque::Unknown });
+    });
+    let line = "07 ".repeat(16);
+    let expected = format!(
+        "ip[4242] 3 ROUTE ◀                                                      400 B\n      \
+{line} {}\n      07 07 07 07 07 07 07 07\n",
+        line.trim_end()
+    );
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn strings_and_bytes_are_limited() {
     let style = Style { string_limit: 3, ..STYLE };
     let shown = received(&style, |block| Samples::new().everything(block));
@@ -182,7 +198,7 @@ fn a_terminal_is_not_overrun() {
     let style = Style { width: Some(60), color: true, ..STYLE };
     let shown = received(&style, |block| Samples::new().everything(block));
     for line in shown.lines().skip(1) {
-        assert!(crate::output::paint::columns(line.as_bytes()) <= 60, "{line}");
+        assert!(paint::columns(line.as_bytes()) <= 60, "{line}");
     }
 }
 

@@ -153,7 +153,7 @@ impl Compiler<'_> {
             let size = fixed(length);
             return Ok((MemberKind::Shape(length, Kind::Union(union)), size, 1));
         }
-        if let Some(size) = super::sets::scalar_size(ty) {
+        if let Some(size) = super::scalars::scalar_size(ty) {
             let size = usize::from(size);
             let kind = self.shape(file, place, item)?;
             if let Some(count) = count {

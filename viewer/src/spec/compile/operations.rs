@@ -169,6 +169,10 @@ impl Compiler<'_> {
                 Some(reference) => Some(self.set_ref(file, place, reference)?),
                 None => None,
             },
+            strace_set: match written.strace.as_ref().and_then(|s| s.attribute_set.as_ref()) {
+                Some(reference) => Some(self.set_ref(file, place, reference)?),
+                None => None,
+            },
             rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
         })
     }

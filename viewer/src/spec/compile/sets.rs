@@ -1,28 +1,12 @@
 //! Attribute sets, and the forms that payloads have.
-//!
-//! Long because every kind of payload that the language has is read here, one arm each.
 
 use std::rc::Rc;
 
-use super::{Compiler, Place, hint, index_of, label};
-use crate::spec::model::{
-    Attr, AttrSet, Element, Format, Hint, Index, Kind, Meaning, Order, Scalar, Selector, SetId,
-    TextKind, Union, UnionId, ValueNames, When,
-};
-use crate::spec::schema::{AttributeSet, File, Item, OneOrMany, Scalar as Word, StraceForm};
+use super::scalars::scalar_size;
+use super::{Compiler, Place, index_of, label};
+use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, SetId, TextKind};
+use crate::spec::schema::{AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
-
-/// Width in bytes of a number's type; 0 for `uint` and `sint`, whose width the payload decides.
-pub(super) fn scalar_size(ty: &str) -> Option<u8> {
-    Some(match ty {
-        "u8" | "s8" => 1,
-        "u16" | "s16" => 2,
-        "u32" | "s32" => 4,
-        "u64" | "s64" => 8,
-        "uint" | "sint" => 0,
-        _ => return None,
-    })
-}
 
 impl Compiler<'_> {
     pub(super) fn set_ref(
@@ -145,7 +129,10 @@ impl Compiler<'_> {
         match &item.strace {
             None => Ok(kind),
             Some(StraceForm::Form(form)) => {
-                let strace = self.shape(file, place, form)?;
+                // A form without a type says only what differs.
+                let base = Item { strace: None, ..item.clone() };
+                let form = if form.r#type.is_some() { (**form).clone() } else { form.over(&base) };
+                let strace = self.shape(file, place, &form)?;
                 Ok(Kind::Differs(Box::new((kind, strace))))
             }
             Some(StraceForm::Word(word)) => {
@@ -231,7 +218,7 @@ impl Compiler<'_> {
                 (Some("ipv4"), 4) => Element::Kind(Box::new(Kind::Ipv4)),
                 _ => {
                     // What strace makes of the array is not what it makes of an element.
-                    let element = Item { strace: None, strace_enum: None, ..item.clone() };
+                    let element = Item { strace: None, ..item.clone() };
                     Element::Scalar(self.scalar(file, place, &element, sub)?)
                 }
             };
@@ -258,12 +245,8 @@ impl Compiler<'_> {
         item: &Item,
     ) -> Result<Option<Index>, Error> {
         let Some(names) = &item.index_enum else { return Ok(None) };
-        let strace = match &item.strace_enum {
-            Some(reference) => Some(self.enum_ref(file, place, reference)?),
-            None => None,
-        };
         let names = self.enum_ref(file, place, names)?;
-        Ok(Some(Index { names, strace, offset: item.index_offset.unwrap_or(0) }))
+        Ok(Some(Index { names, offset: item.index_offset.unwrap_or(0) }))
     }
 
     fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
@@ -290,211 +273,6 @@ impl Compiler<'_> {
             align: usize::try_from(align).unwrap_or(4).max(1),
             set: self.set_ref(file, place, set)?,
         })
-    }
-
-    pub(super) fn scalar(
-        &mut self,
-        file: &Rc<File>,
-        place: &Place,
-        item: &Item,
-        ty: &str,
-    ) -> Result<Scalar, Error> {
-        let Some(size) = scalar_size(ty) else {
-            return Err(Self::wrong(file, place, format!("{ty:?} is no type of number")));
-        };
-        let (meaning, shown) = match item.display_hint.as_deref() {
-            None => (Meaning::Number, Hint::None),
-            Some("ifindex") => (Meaning::Interface, Hint::None),
-            Some("errno") => (Meaning::Errno, Hint::None),
-            Some("ipv4") => (Meaning::Ipv4, Hint::None),
-            Some(other) => (Meaning::Number, hint(other).unwrap_or_default()),
-        };
-        let as_flags = item.enum_as_flags.unwrap_or(false);
-        let is_any = |word: &Option<Word>| word.as_ref().is_some_and(|w| w.text() == "any");
-        Ok(Scalar {
-            size,
-            signed: ty.starts_with('s'),
-            order: match item.byte_order.as_deref() {
-                Some("big-endian") => Order::Big,
-                _ => Order::Host,
-            },
-            names: self.value_names(file, place, item.r#enum.as_deref(), as_flags)?,
-            label: label(item.unknown_label.as_deref()),
-            hint: shown,
-            meaning,
-            any_width: is_any(&item.width),
-            any_len: is_any(&item.max_len),
-            strace: self.strace_form(file, place, item, ty)?,
-        })
-    }
-
-    fn strace_form(
-        &mut self,
-        file: &Rc<File>,
-        place: &Place,
-        item: &Item,
-        ty: &str,
-    ) -> Result<Option<Box<Scalar>>, Error> {
-        let written = match &item.strace {
-            None => match (&item.strace_enum, &item.index_enum) {
-                (Some(names), None) => Item {
-                    r#enum: Some(names.clone()),
-                    strace: None,
-                    strace_enum: None,
-                    ..item.clone()
-                },
-                _ => return Ok(None),
-            },
-            Some(StraceForm::Word(word)) if word == "plain" => Item {
-                byte_order: item.byte_order.clone(),
-                width: item.width.clone(),
-                max_len: item.max_len.clone(),
-                ..Item::default()
-            },
-            Some(StraceForm::Word(word)) => {
-                return Err(Self::wrong(file, place, format!("strace knows no form {word:?}")));
-            }
-            Some(StraceForm::Form(form)) => (**form).clone(),
-        };
-        let ty = written.r#type.clone().unwrap_or_else(|| ty.to_owned());
-        self.scalar(file, place, &written, &ty).map(Box::new).map(Some)
-    }
-
-    /// An attribute's sub-message.
-    fn sub_message(
-        &mut self,
-        file: &Rc<File>,
-        place: &Place,
-        item: &Item,
-    ) -> Result<UnionId, Error> {
-        let Some(reference) = &item.sub_message else {
-            return Err(Self::wrong(file, place, "a sub-message needs the name of one"));
-        };
-        let (found, name) = self.resolve(file, place, reference)?;
-        let Some(at) = found.sub_messages.iter().position(|s| s.name == name) else {
-            return Err(Self::wrong(file, place, format!("no sub-message {reference:?}")));
-        };
-        let Some(written) = found.sub_messages.get(at).cloned() else {
-            return Err(Self::wrong(file, place, "no such sub-message"));
-        };
-        let here = Place::new("sub-messages", at, &name);
-        let named = written.selector_enum.as_deref().or(item.selector_enum.as_deref());
-        self.union(&found, &here, item.selector.as_deref(), named, &written.formats)
-    }
-
-    /// A union that lists its formats itself.
-    pub(super) fn inline_union(
-        &mut self,
-        file: &Rc<File>,
-        place: &Place,
-        item: &Item,
-    ) -> Result<UnionId, Error> {
-        let named = item.selector_enum.as_deref();
-        self.union(file, place, item.selector.as_deref(), named, &item.formats)
-    }
-
-    fn union(
-        &mut self,
-        file: &Rc<File>,
-        place: &Place,
-        selector: Option<&str>,
-        selector_enum: Option<&str>,
-        formats: &[Item],
-    ) -> Result<UnionId, Error> {
-        let Some(written) = selector else {
-            return Err(Self::wrong(file, place, "this type needs a selector"));
-        };
-        let selector = match written.split_once('.') {
-            Some(("header", member)) => Selector::Header(member.into()),
-            Some(("struct", member)) => Selector::Struct(member.into()),
-            Some(("request", member)) => Selector::Request(member.into()),
-            Some((other, _)) => {
-                return Err(Self::wrong(file, place, format!("no selector begins with {other:?}")));
-            }
-            None => match written {
-                "length" => Selector::Length,
-                "direction" => Selector::Direction,
-                "message" => Selector::Message,
-                attr => Selector::Attr(self.selector_id(attr)),
-            },
-        };
-        let values = match selector_enum {
-            Some(reference) => Some(self.enum_ref(file, place, reference)?),
-            None => self.selector_values(file, written)?,
-        };
-        // Taken before the formats, which may refer to unions of their own.
-        let id = UnionId(index_of(self.tables.unions.len()));
-        self.tables.unions.push(Union { selector, formats: Vec::new() });
-        let mut compiled = Vec::new();
-        for (at, format) in formats.iter().enumerate() {
-            let here = place.within("formats", at, "");
-            let mut when = Vec::new();
-            for value in format.value.iter().flat_map(OneOrMany::iter) {
-                if let Some(n) = value.number() {
-                    when.push(When::Number(n));
-                    continue;
-                }
-                let text = value.text();
-                let number = match (&*text, written) {
-                    ("send", "direction") => Some(0),
-                    ("receive", "direction") => Some(1),
-                    _ => values
-                        .and_then(|id| self.tables.enumeration(id))
-                        .and_then(|e| e.number_of(&text))
-                        .map(u64::cast_signed),
-                };
-                when.extend(number.map(When::Number));
-                when.push(When::Text(text.into()));
-            }
-            when.extend(format.range.map(|[low, high]| When::Range(low, high)));
-            if format.default == Some(true) {
-                when.push(When::Always);
-            }
-            let header = match &format.fixed_header {
-                Some(reference) => Some(self.struct_ref(file, &here, reference)?),
-                None => None,
-            };
-            let says_shape = format.r#type.is_some()
-                || format.r#struct.is_some()
-                || format.attribute_set.is_some()
-                || format.nested_attributes.is_some()
-                || format.display_hint.is_some();
-            let kind = if says_shape { self.shape(file, &here, format)? } else { Kind::Unknown };
-            compiled.push(Format { when, header, kind });
-        }
-        if let Some(slot) = self.tables.unions.get_mut(id.0 as usize) {
-            slot.formats = compiled;
-        }
-        Ok(id)
-    }
-
-    /// The enum that names a selector's values: that of any attribute or member of its name.
-    fn selector_values(
-        &mut self,
-        file: &Rc<File>,
-        selector: &str,
-    ) -> Result<Option<super::EnumId>, Error> {
-        let (in_struct, name) = match selector.split_once('.') {
-            Some((_, name)) => (true, name),
-            None => (false, selector),
-        };
-        let mut files = vec![Rc::clone(file)];
-        files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec)));
-        for candidate in files {
-            let named = |item: &&Item| {
-                item.r#enum.is_some() && item.name.as_ref().is_some_and(|n| n.text() == name)
-            };
-            let found = if in_struct {
-                candidate.definitions.iter().flat_map(|d| &d.members).find(named).cloned()
-            } else {
-                candidate.attribute_sets.iter().flat_map(|s| &s.attributes).find(named).cloned()
-            };
-            if let Some(reference) = found.and_then(|item| item.r#enum) {
-                let place = Place(format!("selector {selector}"));
-                return self.enum_ref(&candidate, &place, &reference).map(Some);
-            }
-        }
-        Ok(None)
     }
 }
 
@@ -529,28 +307,9 @@ impl Item {
             name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
-            index_enum index_offset width max_len min_len secret strace strace_enum checks len count
+            index_enum index_offset width max_len min_len secret strace checks len count
             nonzero
             range default
         )
-    }
-}
-
-impl Scalar {
-    /// A number without names.
-    #[must_use]
-    pub const fn plain(size: u8) -> Self {
-        Self {
-            size,
-            signed: false,
-            order: Order::Host,
-            names: ValueNames::None,
-            label: None,
-            hint: Hint::None,
-            meaning: Meaning::Number,
-            any_width: false,
-            any_len: false,
-            strace: None,
-        }
     }
 }

@@ -44,10 +44,11 @@ macro_rules! hooks {
 
 /// Whether libc has a hooked function of the calling module.
 macro_rules! is_there {
-    ($name:ident) => {
-        ::core::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes())
-            .is_ok_and(|name| presence::$name.is_there(name))
-    };
+    ($name:ident) => {{
+        const NAME: Result<&::core::ffi::CStr, ::core::ffi::FromBytesWithNulError> =
+            ::core::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes());
+        NAME.is_ok_and(|name| presence::$name.is_there(name))
+    }};
 }
 
 use {hooks, is_there};

@@ -6,11 +6,14 @@
 //! are (`struct msghdr`, arrays of `struct iovec`, lengths that the kernel gives back) is read only
 //! after the call succeeded, which means that the kernel has just read or written it itself.
 
+mod span;
+
 use core::ffi::{CStr, c_char, c_int, c_void};
-use core::ptr;
 
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
 use nlproto::codec::MAX_NAME_LEN;
+
+pub(crate) use span::Span;
 
 /// The kernel refuses more iovecs in one call.
 const MAX_IOVECS: usize = 1024;
@@ -22,43 +25,6 @@ const NETLINK_NAME_LEN: usize = size_of::<libc::sockaddr_nl>();
 /// Most bytes of an option's value that are recorded. An option says how much it has, which may
 /// exceed the room that the caller gave.
 const MAX_OPTION_LEN: usize = 256;
-
-/// Bytes somewhere in the program, for the kernel to read.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(crate) struct Span(iovec);
-
-impl Span {
-    /// No bytes.
-    pub(crate) const EMPTY: Self = Self(iovec { iov_base: ptr::null_mut(), iov_len: 0 });
-
-    /// So many bytes from `base`.
-    pub(crate) fn new(base: *const c_void, len: usize) -> Self {
-        Self(iovec { iov_base: base.cast_mut(), iov_len: len })
-    }
-
-    /// The bytes of a slice.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self::new(bytes.as_ptr().cast::<c_void>(), bytes.len())
-    }
-
-    /// Length in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.0.iov_len
-    }
-
-    /// At most the first `len` bytes.
-    pub(crate) fn first(&self, len: usize) -> Self {
-        Self::new(self.0.iov_base, self.len().min(len))
-    }
-
-    /// What follows the first `len` bytes.
-    pub(crate) fn after(&self, len: usize) -> Self {
-        let len = len.min(self.len());
-        let base = self.0.iov_base.cast::<u8>().wrapping_add(len);
-        Self::new(base.cast::<c_void>(), self.len().saturating_sub(len))
-    }
-}
 
 /// Where the bytes of a call lie.
 #[derive(Clone, Copy)]
@@ -81,7 +47,7 @@ impl Memory {
             Self::Iovecs { base, count } if index < count => {
                 // SAFETY: within the array that the kernel has just walked, as `View::iovecs`
                 // demands.
-                Some(Span(unsafe { base.wrapping_add(index).read_unaligned() }))
+                Some(Span::from(unsafe { base.wrapping_add(index).read_unaligned() }))
             }
             Self::Iovecs { .. } => None,
         }
@@ -233,6 +199,13 @@ impl View {
         // SAFETY: the kernel has just written to it.
         let len = unsafe { returned(len) };
         self.addressed(name.cast::<c_void>(), len, NETLINK_NAME_LEN)
+    }
+
+    /// The same without an address or control data that cannot be read. A program may leave a wild
+    /// pointer beside a length of 0, which the kernel overwrites with what it would have written.
+    pub(crate) fn readable(&self) -> Self {
+        let checked = |span: Span| if span.is_readable() { span } else { Span::EMPTY };
+        Self { name: checked(self.name), control: checked(self.control), ..*self }
     }
 
     /// The same without the caller's bytes, for when the kernel could not read them again.

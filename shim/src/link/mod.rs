@@ -3,7 +3,7 @@
 //! A link is a stream of frames over a parked descriptor. It holds no lock and no buffer: a frame is
 //! one write of a gather list, small enough that the kernel takes it whole or not at all, so threads,
 //! signal handlers and forked children may share the stream. A transport without a descriptor would
-//! be a third kind beside [`stream`] and [`file`].
+//! be a third kind beside [`stream`] and [`mod@file`].
 #![forbid(unsafe_code)]
 
 mod file;
@@ -124,8 +124,13 @@ impl Link {
         };
         let Some(held) = found.and_then(parked::park) else { return };
         let account = process.account(self.kind);
-        account.begin();
-        if self.greet(config, process, held) != Outcome::Sent || !self.parked.set(held) {
+        // A file that was merely opened again knows this process.
+        let is_known = account.greeted.load(Ordering::Relaxed) == held.identity();
+        let greeted = is_known || {
+            account.begin();
+            self.greet(config, process, held) == Outcome::Sent
+        };
+        if !greeted || !self.parked.set(held) {
             held.close();
         }
     }
@@ -136,7 +141,7 @@ impl Link {
             self.write(config, account, held, &[Span::of(bytes)])
         });
         if outcome == Outcome::Sent {
-            account.greeted.store(held.bits(), Ordering::Relaxed);
+            account.greeted.store(held.identity(), Ordering::Relaxed);
         }
         outcome
     }
@@ -144,7 +149,7 @@ impl Link {
     /// The link, after this process has said Hello on it.
     fn ready(&self, config: &Config, process: &Process) -> Result<Held, Outcome> {
         let held = self.parked.held().ok_or(Outcome::Dead)?;
-        if process.account(self.kind).greeted.load(Ordering::Relaxed) == held.bits() {
+        if process.account(self.kind).greeted.load(Ordering::Relaxed) == held.identity() {
             return Ok(held);
         }
         match self.greet(config, process, held) {
@@ -222,6 +227,9 @@ impl Link {
     }
 
     fn call(&self, config: &Config, process: &Process, head: &CallHead, view: &View) {
+        // A file would keep what was written before the kernel came upon bytes it cannot read.
+        let readable = (self.kind == Kind::File).then(|| view.readable());
+        let view = readable.as_ref().unwrap_or(view);
         let mut outcome = self.try_call(config, process, head, view);
         if outcome == Outcome::Stolen && !process.is_guest() {
             // The program did not mean the viewer: it closes whatever it did not open itself.
@@ -269,7 +277,7 @@ impl Link {
     fn end(&self, config: &Config, process: &Process) {
         let Some(held) = self.parked.held() else { return };
         let account = process.account(self.kind);
-        if account.greeted.load(Ordering::Relaxed) != held.bits() {
+        if account.greeted.load(Ordering::Relaxed) != held.identity() {
             return;
         }
         if self.report_losses(config, process, held).is_ok() {

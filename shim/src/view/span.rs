@@ -1,0 +1,65 @@
+//! Bytes that only the kernel reads.
+#![forbid(unsafe_code)]
+
+use core::ffi::c_void;
+use core::ptr;
+
+use libc::iovec;
+
+use crate::sys::memory;
+
+/// Bytes somewhere in the program, for the kernel to read.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Span(iovec);
+
+impl Span {
+    /// No bytes.
+    pub(crate) const EMPTY: Self = Self(iovec { iov_base: ptr::null_mut(), iov_len: 0 });
+
+    /// So many bytes from `base`.
+    pub(crate) fn new(base: *const c_void, len: usize) -> Self {
+        Self(iovec { iov_base: base.cast_mut(), iov_len: len })
+    }
+
+    /// The bytes of a slice.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self::new(bytes.as_ptr().cast::<c_void>(), bytes.len())
+    }
+
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iov_len
+    }
+
+    /// At most the first `len` bytes.
+    pub(crate) fn first(&self, len: usize) -> Self {
+        Self::new(self.0.iov_base, self.len().min(len))
+    }
+
+    /// Whether the kernel can read the first and the last bytes.
+    pub(super) fn is_readable(&self) -> bool {
+        const WINDOW: usize = memory::WINDOW_LEN;
+        let start = self.0.iov_base.cast::<u8>();
+        let end = start.wrapping_add(self.len()).wrapping_sub(WINDOW);
+        match self.len() {
+            0 => true,
+            // The windows reach beyond the bytes, perhaps into what cannot be read.
+            1..WINDOW => memory::is_readable(start) || memory::is_readable(end),
+            _ => memory::is_readable(start) && memory::is_readable(end),
+        }
+    }
+
+    /// What follows the first `len` bytes.
+    pub(crate) fn after(&self, len: usize) -> Self {
+        let len = len.min(self.len());
+        let base = self.0.iov_base.cast::<u8>().wrapping_add(len);
+        Self::new(base.cast::<c_void>(), self.len().saturating_sub(len))
+    }
+}
+
+impl From<iovec> for Span {
+    fn from(iovec: iovec) -> Self {
+        Self(iovec)
+    }
+}

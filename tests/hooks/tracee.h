@@ -1,0 +1,99 @@
+/* What the tracees share: small netlink messages, and a way to say what the shim must record. */
+#ifndef TRACEE_H
+#define TRACEE_H
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A message without a meaning, which the kernel acknowledges. */
+struct noop {
+    struct nlmsghdr header;
+};
+
+/* Length of the acknowledgement: a header, an error code and the header that it is about. */
+enum { ACK_LEN = 36 };
+
+static inline struct noop noop(unsigned seq)
+{
+    struct noop message = {{sizeof message, NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, seq, 0}};
+    return message;
+}
+
+static inline struct sockaddr_nl kernel(void)
+{
+    struct sockaddr_nl name = {.nl_family = AF_NETLINK};
+    return name;
+}
+
+static inline void need(int condition, const char *what)
+{
+    if (!condition) {
+        perror(what);
+        exit(3);
+    }
+}
+
+static inline int netlink(int protocol)
+{
+    int fd = socket(AF_NETLINK, SOCK_RAW, protocol);
+    need(fd >= 0, "socket");
+    return fd;
+}
+
+/* A record that the shim must make, printed as tests/tests/hooks/text.rs prints those it made. */
+struct expected {
+    const char *function;
+    int fd;
+    long ret;
+    int error;
+    int flags, msg_flags;
+    unsigned index, count;
+    unsigned iov_count;
+    const struct iovec *iov;
+    unsigned long buf_len;
+    const void *name;
+    unsigned name_len;
+    const void *control;
+    unsigned long control_len;
+    int args[3];
+    const void *payload;
+    unsigned long total;
+    int payload_is_unseen;
+};
+
+static inline void hex(const void *bytes, unsigned long len)
+{
+    for (unsigned long i = 0; bytes && i < len; i++)
+        printf("%02x", ((const unsigned char *)bytes)[i]);
+}
+
+static inline void print_expected(const struct expected *e)
+{
+    printf("%s fd=%d ret=%ld errno=%d flags=%#x msg_flags=%#x message=%u/%u iov=%u[", e->function,
+           e->fd, e->ret, e->error, e->flags, e->msg_flags, e->index, e->count, e->iov_count);
+    for (unsigned i = 0; e->iov && i < e->iov_count && i < 32; i++)
+        printf("%s%zu", i ? "," : "", e->iov[i].iov_len);
+    printf("] buf=%lu name=%u:", e->buf_len, e->name_len);
+    hex(e->name, e->name_len);
+    printf(" control=%lu:", e->control_len);
+    hex(e->control, e->control_len);
+    printf(" args=%d,%d,%d total=%lu payload=", e->args[0], e->args[1], e->args[2], e->total);
+    hex(e->payload_is_unseen ? NULL : e->payload, e->total);
+    printf("\n");
+}
+
+#define EXPECT(...) print_expected(&(const struct expected){__VA_ARGS__})
+
+#endif

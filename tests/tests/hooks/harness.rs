@@ -1,0 +1,120 @@
+//! Builds the shim and the tracees, and runs these under it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests live in the workspace")
+}
+
+/// The library as it ships.
+pub(crate) fn shim() -> &'static Path {
+    static SHIM: OnceLock<PathBuf> = OnceLock::new();
+    SHIM.get_or_init(|| {
+        // A directory of its own: cargo holds a lock on the other while tests run in some setups.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--release", "-p", "nlhook", "--target-dir"])
+            .arg(&target)
+            .current_dir(root())
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the shim does not build");
+        target.join("release/libnlhook.so")
+    })
+}
+
+/// A tracee, compiled from `tests/hooks/NAME.c`.
+pub(crate) fn tracee(name: &str) -> PathBuf {
+    compiled(name, &format!("tracee-{name}"), &[])
+}
+
+/// A library to be preloaded as well, compiled from `tests/hooks/NAME.c`.
+pub(crate) fn library(name: &str) -> PathBuf {
+    compiled(name, &format!("lib{name}.so"), &["-shared", "-fPIC"])
+}
+
+fn compiled(name: &str, binary: &str, options: &[&str]) -> PathBuf {
+    static COMPILER: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = COMPILER.lock().expect("no compiler run panics");
+    let folder = root().join("tests/hooks");
+    let source = folder.join(name).with_extension("c");
+    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(binary);
+    let time = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
+    let newest = time(&source).max(time(&folder.join("tracee.h")));
+    if time(&binary) <= newest {
+        let compiled = Command::new("cc")
+            .args(["-O1", "-w", "-pthread", "-o"])
+            .args([&binary, &source])
+            .args(options)
+            .status()
+            .expect("a C compiler");
+        assert!(compiled.success(), "{} does not compile", source.display());
+    }
+    binary
+}
+
+/// A fresh folder, gone when dropped.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Short enough for the address of a unix socket, wherever the target directory is.
+        let path = std::env::temp_dir().join(format!("nlhook-{}-{number}", std::process::id()));
+        fs::create_dir(&path).expect("a folder for temporary files");
+        Self(path)
+    }
+
+    pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A command that runs without the shim, in an environment that names no viewer.
+pub(crate) fn bare(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.stdin(Stdio::null());
+    command
+}
+
+/// A command that runs under the shim, whose records go to a viewer.
+pub(crate) fn to_viewer(program: impl AsRef<OsStr>, socket: &Path) -> Command {
+    let mut command = bare(program);
+    command.env("LD_PRELOAD", shim()).env("NLHOOK_SOCKET", socket);
+    command
+}
+
+/// A command that runs under the shim, whose records go to a file.
+pub(crate) fn to_file(program: impl AsRef<OsStr>, file: &Path) -> Command {
+    let mut command = bare(program);
+    command.env("LD_PRELOAD", shim()).env("NLHOOK_FILE", file);
+    command
+}
+
+/// Runs a command to its end, which must be a good one; returns what it printed.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().expect("the command starts");
+    succeeded(&output)
+}
+
+/// Checks that a command ended well; returns what it printed.
+pub(crate) fn succeeded(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    assert_eq!(errors, "", "the program or the shim complains");
+    String::from_utf8(output.stdout.clone()).expect("text")
+}

@@ -1,0 +1,205 @@
+//! What the shim must see.
+
+use crate::harness::{Scratch, bare, run, to_file, to_viewer, tracee};
+use crate::stream::{Frames, Viewer};
+use crate::text;
+
+/// Compares what a tracee said it did with what was recorded.
+fn compare(said: &str, frames: &Frames) {
+    let recorded: Vec<String> =
+        frames.calls().iter().map(|(_, call, bytes)| text::line(call, bytes)).collect();
+    for (said, recorded) in said.lines().zip(&recorded) {
+        assert_eq!(said, recorded);
+    }
+    assert_eq!(said.lines().count(), recorded.len(), "more or fewer records than calls");
+}
+
+fn self_expecting(name: &str) {
+    let scratch = Scratch::new();
+    let file = scratch.join("calls.nlcap");
+    let said = run(&mut to_file(tracee(name), &file));
+    let frames = Frames::of_file(&file);
+    frames.check();
+    compare(&said, &frames);
+
+    let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+    let said = run(&mut to_viewer(tracee(name), &scratch.join("viewer.sock")));
+    let frames = viewer.only();
+    frames.check();
+    compare(&said, &frames);
+}
+
+#[test]
+fn every_hooked_call_is_recorded_to_the_byte() {
+    self_expecting("calls");
+}
+
+#[test]
+fn messages_of_unusual_shape_are_recorded_whole() {
+    self_expecting("shapes");
+}
+
+#[test]
+fn every_call_has_its_thread_and_its_times() {
+    let scratch = Scratch::new();
+    let file = scratch.join("x.nlcap");
+    run(&mut to_file(tracee("calls"), &file));
+    let frames = Frames::of_file(&file);
+    let hello = frames.hellos()[0].1;
+    let mut last = hello.monotonic_ns;
+    for (_, call, _) in frames.calls() {
+        assert_eq!(call.head.tid, hello.pid);
+        assert!(call.head.enter_ns >= last && call.head.exit_ns >= call.head.enter_ns);
+        last = call.head.enter_ns;
+    }
+}
+
+#[test]
+fn hello_introduces_the_program() {
+    let scratch = Scratch::new();
+    let file = scratch.join("x.nlcap");
+    run(to_file("/bin/echo", &file).args(["a b", "", "c"]));
+    let frames = Frames::of_file(&file);
+    frames.check();
+    let hello = frames.hellos()[0].1;
+    assert_eq!(hello.argv, b"/bin/echo\0a b\0\0c\0");
+    assert_eq!(hello.comm, b"echo");
+    assert!(hello.exe.ends_with(b"/echo"));
+    assert_eq!(hello.shim, env!("CARGO_PKG_VERSION").as_bytes());
+    assert_eq!((hello.forked, hello.ppid), (0, std::process::id()));
+    let netns =
+        std::fs::metadata("/proc/self/ns/net").map(|it| std::os::unix::fs::MetadataExt::ino(&it));
+    assert_eq!(Some(hello.netns), netns.ok());
+    let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos() as u64;
+    assert!(now - hello.realtime_ns < 60_000_000_000);
+}
+
+#[test]
+fn sockets_are_described_again_when_they_change() {
+    let scratch = Scratch::new();
+    let file = scratch.join("x.nlcap");
+    run(&mut to_file(tracee("calls"), &file));
+    let frames = Frames::of_file(&file);
+    let sockets = frames.sockets();
+    let first = sockets[0];
+    assert_eq!(first.netns_cookie, frames.hellos()[0].1.netns_cookie);
+    assert_eq!((first.kind, first.protocol, first.portid, first.groups), (3, 0, 0, 0));
+    assert!(first.inode != 0 && first.netns_cookie != 0);
+    // After bind, by the inode the same socket.
+    let bound = sockets[1];
+    assert_eq!((bound.inode, bound.groups), (first.inode, 1));
+    assert!(bound.portid != 0);
+    let last = sockets[sockets.len() - 1];
+    assert_eq!((last.kind, last.protocol), (2, 16));
+    assert_ne!(last.inode, first.inode);
+
+    // A first send gives a socket its port id, and the record before it says so.
+    run(to_file(tracee("flood"), &scratch.join("flood.nlcap")).arg("2"));
+    let sockets = Frames::of_file(&scratch.join("flood.nlcap")).sockets();
+    let portids: Vec<bool> = sockets.iter().map(|socket| socket.portid != 0).collect();
+    assert_eq!(portids, [false, true]);
+}
+
+#[test]
+fn each_kind_of_child_is_recorded_as_itself() {
+    for way in ["fork", "_Fork", "raw", "clone", "double", "vfork", "closer", "spawn", "exec"] {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+        let command = &mut to_viewer(tracee("family"), &scratch.join("viewer.sock"));
+        let said = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).arg(way));
+        let mut streams = viewer.finish();
+        streams.push(Frames::of_file(&scratch.join("x.nlcap")));
+        // An exec'd program makes a connection of its own; all others share one.
+        let news = usize::from(way == "spawn" || way == "exec");
+        assert_eq!(streams.len(), 2 + news, "{way}");
+
+        for frames in &streams {
+            frames.check();
+        }
+        let file = streams.pop().expect("the file's");
+        let viewed: Vec<_> = streams.iter().flat_map(sent).collect();
+        for mut sent in [sent(&file), viewed] {
+            sent.sort_by_key(|(_, seq, _)| *seq);
+            let told: String = sent
+                .iter()
+                .map(|(pid, seq, _)| {
+                    format!("{} {pid} {seq}\n", if *seq == 2 { "child" } else { "parent" })
+                })
+                .collect();
+            assert_eq!(told, said, "{way}");
+            if matches!(way, "fork" | "_Fork" | "raw" | "clone" | "double") {
+                assert_eq!(sent.iter().map(|it| it.2).collect::<Vec<_>>(), [0, 1, 0], "{way}");
+            }
+        }
+    }
+
+    /// Thread, number and whether the process is a forked one, of each message sent.
+    fn sent(frames: &Frames) -> Vec<(u32, u32, u32)> {
+        let hellos = frames.hellos();
+        let calls = frames.calls().into_iter().filter(|(_, call, _)| call.head.payload_total == 16);
+        calls
+            .map(|(process, call, bytes)| {
+                let hello = hellos.iter().find(|it| it.0 == process).expect("a Hello").1;
+                let seq = u32::from_ne_bytes(bytes[8..12].try_into().expect("a header"));
+                (call.head.tid, seq, hello.forked)
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn an_inherited_socket_is_noticed_though_it_is_only_written_to() {
+    let scratch = Scratch::new();
+    let file = scratch.join("x.nlcap");
+    run(&mut to_file(tracee("inherited"), &file));
+    let frames = Frames::of_file(&file);
+    frames.check();
+    let seqs: Vec<u32> = frames.sequence().into_iter().map(|(_, seq)| seq).collect();
+    assert_eq!(seqs, (1..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_but_netlink_is_recorded() {
+    let scratch = Scratch::new();
+    let file = scratch.join("x.nlcap");
+    assert_eq!(run(&mut to_file(tracee("others"), &file)), "done\n");
+    let frames = Frames::of_file(&file);
+    frames.check();
+    assert_eq!(frames.sequence().len(), 6);
+    for (_, call, bytes) in frames.calls() {
+        assert!(!bytes.contains(&b'x'), "{call:?}");
+    }
+}
+
+#[test]
+fn a_signal_handler_that_sends_is_recorded_whole() {
+    let scratch = Scratch::new();
+    let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+    let mut command = to_viewer(tracee("storm"), &scratch.join("viewer.sock"));
+    let said =
+        run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).env("NLHOOK_BLOCK_MS", "10000"));
+    let sent: Vec<usize> = said.split_whitespace().map(|n| n.parse().expect("a number")).collect();
+    for frames in [viewer.only(), Frames::of_file(&scratch.join("x.nlcap"))] {
+        assert_eq!((frames.skipped, frames.lost()), (0, (0, 0)));
+        let by_handler = |it: &&(u64, u32)| it.1 & (1 << 30) != 0;
+        let all = frames.sequence();
+        assert_eq!(all.iter().filter(by_handler).count(), sent[1]);
+        assert_eq!(all.len(), sent[0] + sent[1]);
+    }
+}
+
+#[test]
+fn threads_are_recorded_whatever_becomes_of_them() {
+    let scratch = Scratch::new();
+    let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+    let command = &mut to_viewer(tracee("threads"), &scratch.join("viewer.sock"));
+    let said =
+        run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).env("NLHOOK_BLOCK_MS", "10000"));
+    assert_eq!(said, run(&mut bare(tracee("threads"))));
+    for frames in [viewer.only(), Frames::of_file(&scratch.join("x.nlcap"))] {
+        assert_eq!((frames.skipped, frames.lost()), (0, (0, 0)));
+        assert_eq!(frames.sequence().len(), 4001);
+        let tids = frames.calls().into_iter().map(|(_, call, _)| call.head.tid);
+        assert!(tids.collect::<std::collections::HashSet<_>>().len() >= 5);
+    }
+}

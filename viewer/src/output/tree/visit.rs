@@ -1,0 +1,233 @@
+//! What the decoder says, turned into rows.
+
+use super::block::{
+    Block, Frame, NLMSG_DONE, NLMSG_ERROR, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_OFFS, NOWHERE,
+};
+use super::head::{self, Message};
+use super::value;
+use crate::decode::{
+    AttrHead, Issue, IssueKind, List, MessageHead, Slot, StructHead, Value, Visitor,
+};
+use crate::output::paint::Role;
+use crate::output::text;
+
+impl Visitor for Block<'_> {
+    fn message_begin(&mut self, head: &MessageHead<'_>) {
+        if head.echoed {
+            let first_row = self.scratch.rows.count();
+            let look = self.look;
+            self.push(Frame::Echo { first_row });
+            if let Some(message) = &mut self.message
+                && message.echo.is_none()
+            {
+                message.echo = Some((head.at, first_row));
+                head::kind(&mut self.scratch.answered, look, head);
+            }
+            if self.echoes {
+                let paint = look.paint;
+                self.scratch.rows.begin(self.depth, NOWHERE, |out| {
+                    paint.put(out, Role::Name, b"request");
+                });
+                head::name(self.scratch.rows.item(), look, head);
+                self.depth = self.depth.saturating_add(1);
+            }
+            return;
+        }
+        self.finish();
+        self.scratch.answered.clear();
+        self.scratch.words.clear();
+        let message = Message::new(head);
+        if !matches!(message.ty, NLMSG_ERROR | NLMSG_DONE) {
+            head::message(self.out, self.look, self.scratch, head);
+        }
+        self.message = Some(message);
+        self.push(Frame::Message);
+    }
+
+    fn message_end(&mut self) {
+        if let Some(Frame::Echo { first_row }) = self.pop() {
+            if !self.echoes {
+                self.scratch.rows.hide_from(first_row);
+            }
+            return;
+        }
+        let Some(message) = &self.message else { return };
+        let (at, len) = (message.at, message.len);
+        if message.is_control() {
+            head::control(self.out, self.look, self.scratch, message);
+            self.culprit();
+        }
+        self.scratch.rows.flush(self.out, self.look.paint, self.look.width);
+        self.hex(at, len);
+        self.done = at.saturating_add(len);
+        self.message = None;
+        self.depth = 0;
+    }
+
+    fn list_begin(&mut self, list: List, _many: bool) {
+        let top = self.top();
+        match list {
+            List::Messages => self.push(Frame::Clear),
+            List::Group if !matches!(top, Some(Frame::Records)) => self.push(Frame::Clear),
+            List::Group => self.push(Frame::Record),
+            List::Attributes | List::Records => {
+                // An element of an array that is a list of attributes has a row to stand under.
+                if matches!(top, Some(Frame::Array { .. })) {
+                    self.element_row(None);
+                }
+                self.push(if list == List::Records { Frame::Records } else { Frame::Attributes });
+                if !matches!(top, None | Some(Frame::Message | Frame::Echo { .. } | Frame::Clear)) {
+                    self.depth = self.depth.saturating_add(1);
+                }
+            }
+            List::Array => {
+                let (row, inline) = match top {
+                    Some(Frame::Attr { row }) => (row, false),
+                    Some(Frame::Struct { row, .. }) => (row, true),
+                    Some(Frame::Array { .. }) => (self.element_row(None), false),
+                    _ => (self.scratch.rows.begin(self.depth, NOWHERE, |_| {}), false),
+                };
+                self.push(Frame::Array { row, index: 0, open: false, inline, zeros: 0 });
+                self.depth = self.depth.saturating_add(1);
+            }
+        }
+    }
+
+    fn list_end(&mut self, _list: List, _many: bool) {
+        match self.top() {
+            Some(Frame::Array { row, index: 0, open, zeros, .. }) => {
+                if !open {
+                    self.open_bracket(row, b'[');
+                }
+                self.zeros(row, zeros, true);
+                self.close_bracket(b']');
+            }
+            _ => drop(self.pop()),
+        }
+    }
+
+    fn attr_begin(&mut self, head: &AttrHead<'_>) {
+        let number = head.number();
+        if self.in_error() && matches!(number, NLMSGERR_ATTR_MSG | NLMSGERR_ATTR_OFFS) {
+            return self.push(Frame::Extack(number));
+        }
+        let paint = self.look.paint;
+        let row = self.scratch.rows.begin(self.depth, head.at, |out| match head.name {
+            Some(name) => paint.put(out, Role::Name, name.as_bytes()),
+            None if !head.named_set => paint.with(out, Role::Dim, |out| {
+                out.push(b'[');
+                text::decimal(out, number);
+                out.push(b']');
+            }),
+            None => paint.with(out, Role::Warning, |out| {
+                out.extend_from_slice(head.label.unwrap_or("attribute").as_bytes());
+                out.push(b' ');
+                text::decimal(out, number);
+            }),
+        });
+        self.push(Frame::Attr { row });
+    }
+
+    fn attr_end(&mut self) {
+        self.pop();
+    }
+
+    fn struct_begin(&mut self, slot: Slot<'_>, head: &StructHead<'_>) {
+        if self.in_error() {
+            return self.push(Frame::Clear);
+        }
+        let mut braces = false;
+        if let Some((Frame::Array { row, open, inline: true, .. }, _)) =
+            self.scratch.frames.last_mut()
+            && !*open
+        {
+            *open = true;
+            let row = *row;
+            self.open_bracket(row, b'[');
+        }
+        let row = match (self.top(), slot) {
+            (Some(Frame::Attr { row }), _) => row,
+            (Some(Frame::Struct { row, .. } | Frame::Array { row, open: true, .. }), slot) => {
+                braces = true;
+                if let Slot::Field(name) = slot {
+                    self.member(row, name.as_bytes(), None);
+                    self.scratch.rows.glue();
+                }
+                self.open_bracket(row, b'{');
+                row
+            }
+            (Some(Frame::Array { .. }), Slot::Index(_, name, _)) => self.element_row(name),
+            (Some(Frame::Array { .. }), _) => self.element_row(None),
+            _ => self.element_row(Some(head.name)),
+        };
+        self.push(Frame::Struct {
+            row,
+            fixed_header: head.fixed_header,
+            braces,
+            shown: 0,
+            zeros: 0,
+        });
+    }
+
+    fn struct_end(&mut self) {
+        if let Some(Frame::Struct { row, braces, shown, zeros, .. }) = self.top() {
+            self.zeros(row, zeros, shown > 0);
+            if braces {
+                return self.close_bracket(b'}');
+            }
+        }
+        self.pop();
+    }
+
+    fn field_begin(&mut self, name: &str) {
+        if let Some(Frame::Struct { row, .. }) = self.top() {
+            self.member(row, name.as_bytes(), None);
+            self.scratch.rows.glue();
+        }
+    }
+
+    fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
+        match (self.scratch.frames.last(), slot) {
+            (Some((Frame::Extack(number), _)), _) => self.extack(*number, value),
+            (Some((Frame::Struct { .. }, _)), Slot::Field(name)) => self.field(name, value),
+            (Some((Frame::Array { .. }, _)), slot) => self.element(slot, value),
+            (Some((Frame::Attr { row } | Frame::Struct { row, .. }, _)), _) => {
+                self.put(*row, value);
+            }
+            _ => {
+                if self.in_error()
+                    && let Some(number) = value.number().and_then(|n| i32::try_from(n).ok())
+                    && let Some(message) = &mut self.message
+                    && message.error.is_none()
+                {
+                    message.error = Some(number);
+                    return;
+                }
+                self.loose_row();
+                value::put(&mut self.scratch.rows, self.look, value);
+            }
+        }
+    }
+
+    fn issue(&mut self, issue: &Issue) {
+        // The name that is shown says these already.
+        if matches!(
+            issue.kind,
+            IssueKind::UnknownAttribute { .. } | IssueKind::UnknownMessage { .. }
+        ) {
+            return;
+        }
+        let paint = self.look.paint;
+        let out = match self.top() {
+            Some(Frame::Attr { row } | Frame::Struct { row, .. } | Frame::Array { row, .. }) => {
+                self.item(row)
+            }
+            _ => self.loose_row(),
+        };
+        paint.with(out, Role::Warning, |out| {
+            use std::io::Write as _;
+            // Writing to a Vec cannot fail.
+            let _ = write!(out, "⚠ {issue}");
+        });
+    }
+}

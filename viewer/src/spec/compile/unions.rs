@@ -1,0 +1,147 @@
+//! Unions: payloads whose form a selector chooses.
+
+use std::rc::Rc;
+
+use super::{Compiler, Place, index_of};
+use crate::spec::Error;
+use crate::spec::model::{EnumId, Format, Kind, Selector, Union, UnionId, When};
+use crate::spec::schema::{File, Item, OneOrMany};
+
+impl Compiler<'_> {
+    /// An attribute's sub-message.
+    pub(super) fn sub_message(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<UnionId, Error> {
+        let Some(reference) = &item.sub_message else {
+            return Err(Self::wrong(file, place, "a sub-message needs the name of one"));
+        };
+        let (found, name) = self.resolve(file, place, reference)?;
+        let Some(at) = found.sub_messages.iter().position(|s| s.name == name) else {
+            return Err(Self::wrong(file, place, format!("no sub-message {reference:?}")));
+        };
+        let Some(written) = found.sub_messages.get(at).cloned() else {
+            return Err(Self::wrong(file, place, "no such sub-message"));
+        };
+        let here = Place::new("sub-messages", at, &name);
+        let named = written.selector_enum.as_deref().or(item.selector_enum.as_deref());
+        self.union(&found, &here, item.selector.as_deref(), named, &written.formats)
+    }
+
+    /// A union that lists its formats itself.
+    pub(super) fn inline_union(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<UnionId, Error> {
+        let named = item.selector_enum.as_deref();
+        self.union(file, place, item.selector.as_deref(), named, &item.formats)
+    }
+
+    fn union(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        selector: Option<&str>,
+        selector_enum: Option<&str>,
+        formats: &[Item],
+    ) -> Result<UnionId, Error> {
+        let Some(written) = selector else {
+            return Err(Self::wrong(file, place, "this type needs a selector"));
+        };
+        let selector = match written.split_once('.') {
+            Some(("header", member)) => Selector::Header(member.into()),
+            Some(("struct", member)) => Selector::Struct(member.into()),
+            Some(("request", member)) => Selector::Request(member.into()),
+            Some((other, _)) => {
+                return Err(Self::wrong(file, place, format!("no selector begins with {other:?}")));
+            }
+            None => match written {
+                "length" => Selector::Length,
+                "direction" => Selector::Direction,
+                "message" => Selector::Message,
+                attr => Selector::Attr(self.selector_id(attr)),
+            },
+        };
+        let values = match selector_enum {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => self.selector_values(file, written)?,
+        };
+        // Taken before the formats, which may refer to unions of their own.
+        let id = UnionId(index_of(self.tables.unions.len()));
+        self.tables.unions.push(Union { selector, formats: Vec::new() });
+        let mut compiled = Vec::new();
+        for (at, format) in formats.iter().enumerate() {
+            let here = place.within("formats", at, "");
+            let mut when = Vec::new();
+            for value in format.value.iter().flat_map(OneOrMany::iter) {
+                if let Some(n) = value.number() {
+                    when.push(When::Number(n));
+                    continue;
+                }
+                let text = value.text();
+                let number = match (&*text, written) {
+                    ("send", "direction") => Some(0),
+                    ("receive", "direction") => Some(1),
+                    _ => values
+                        .and_then(|id| self.tables.enumeration(id))
+                        .and_then(|e| e.number_of(&text))
+                        .map(u64::cast_signed),
+                };
+                when.extend(number.map(When::Number));
+                when.push(When::Text(text.into()));
+            }
+            when.extend(format.range.map(|[low, high]| When::Range(low, high)));
+            if format.default == Some(true) {
+                when.push(When::Always);
+            }
+            let header = match &format.fixed_header {
+                Some(reference) => Some(self.struct_ref(file, &here, reference)?),
+                None => None,
+            };
+            let says_shape = format.r#type.is_some()
+                || format.r#struct.is_some()
+                || format.attribute_set.is_some()
+                || format.nested_attributes.is_some()
+                || format.display_hint.is_some();
+            let kind = if says_shape { self.shape(file, &here, format)? } else { Kind::Unknown };
+            compiled.push(Format { when, header, kind });
+        }
+        if let Some(slot) = self.tables.unions.get_mut(id.0 as usize) {
+            slot.formats = compiled;
+        }
+        Ok(id)
+    }
+
+    /// The enum that names a selector's values: that of any attribute or member of its name.
+    fn selector_values(
+        &mut self,
+        file: &Rc<File>,
+        selector: &str,
+    ) -> Result<Option<EnumId>, Error> {
+        let (in_struct, name) = match selector.split_once('.') {
+            Some((_, name)) => (true, name),
+            None => (false, selector),
+        };
+        let mut files = vec![Rc::clone(file)];
+        files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec)));
+        for candidate in files {
+            let named = |item: &&Item| {
+                item.r#enum.is_some() && item.name.as_ref().is_some_and(|n| n.text() == name)
+            };
+            let found = if in_struct {
+                candidate.definitions.iter().flat_map(|d| &d.members).find(named).cloned()
+            } else {
+                candidate.attribute_sets.iter().flat_map(|s| &s.attributes).find(named).cloned()
+            };
+            if let Some(reference) = found.and_then(|item| item.r#enum) {
+                let place = Place(format!("selector {selector}"));
+                return self.enum_ref(&candidate, &place, &reference).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}

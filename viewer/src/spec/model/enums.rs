@@ -1,0 +1,72 @@
+//! Named numbers and named bits.
+
+use std::collections::HashMap;
+
+/// Named numbers, or named bits.
+#[derive(Debug, Default)]
+pub struct Enum {
+    /// The definition's name.
+    pub name: Box<str>,
+    /// What to call a number without a name.
+    pub label: Option<Box<str>>,
+    /// The names, in the order written.
+    pub entries: Vec<Entry>,
+    /// Whether the definition is `flags`, whose users need not say `enum-as-flags`.
+    pub is_flags: bool,
+    /// Whether it names some numbers only, and the others are plain.
+    pub partial: bool,
+    /// Index of the entry for small numbers, plus one.
+    pub(in crate::spec) dense: Vec<u16>,
+    /// Entries of the other numbers.
+    pub(in crate::spec) sparse: HashMap<u64, u16>,
+}
+
+/// A named number.
+#[derive(Debug)]
+pub struct Entry {
+    /// Name in the spec.
+    pub name: Box<str>,
+    /// C name.
+    pub c_name: Box<str>,
+    /// The number.
+    pub value: u64,
+    /// The bits it stands for among flags.
+    pub mask: u64,
+}
+
+impl Enum {
+    /// The C name of a number.
+    #[must_use]
+    pub fn name_of(&self, v: u64) -> Option<&str> {
+        let at = match usize::try_from(v).ok().and_then(|v| self.dense.get(v)) {
+            Some(at) => usize::from(*at).checked_sub(1)?,
+            None => usize::from(*self.sparse.get(&v)?),
+        };
+        self.entries.get(at).map(|entry| &*entry.c_name)
+    }
+
+    /// Calls `f` with the C name of every flag in `v`, and returns the bits without one. An entry of
+    /// no bits counts only if nothing else is set.
+    pub fn flags(&self, v: u64, f: &mut dyn FnMut(&str)) -> u64 {
+        let mut left = v;
+        for entry in &self.entries {
+            if (entry.mask != 0 && left & entry.mask == entry.mask) || (v == 0 && entry.mask == 0) {
+                f(&entry.c_name);
+                left &= !entry.mask;
+                if v == 0 {
+                    break;
+                }
+            }
+        }
+        left
+    }
+
+    /// The number with this name in the spec or in C.
+    #[must_use]
+    pub fn number_of(&self, name: &str) -> Option<u64> {
+        self.entries
+            .iter()
+            .find(|e| &*e.name == name || &*e.c_name == name)
+            .map(|e| if self.is_flags { e.mask } else { e.value })
+    }
+}
