@@ -17,9 +17,10 @@ pub use issue::{Issue, IssueKind};
 pub use message::{datagram, is_whole};
 pub use value::{Hint, Opaque, Order, Part, TextKind, Value};
 pub use visitor::{AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor};
+// Part of what a visitor is shown.
+pub use crate::spec::model::{Entry, Enum};
 
 use crate::spec::Registry;
-pub use crate::spec::model::{Entry, Enum};
 
 /// How deep attributes, structs and echoed messages may nest.
 pub const MAX_DEPTH: usize = 32;

@@ -140,9 +140,7 @@ pub enum Error {
         left: usize,
     },
     /// A capture with bytes in it that belong to no frame.
-    #[error(
-        "{file}: damaged: {skipped} bytes belong to no record and were passed over"
-    )]
+    #[error("{file}: damaged: {skipped} bytes belong to no record and were passed over")]
     Damaged {
         /// The file.
         file: String,

@@ -1,4 +1,6 @@
 //! Attribute sets, and the forms that payloads have.
+//!
+//! Long because every kind of payload that the language has is read here, one arm each.
 
 use std::rc::Rc;
 
