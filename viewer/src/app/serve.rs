@@ -31,15 +31,15 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
             Some(event) => event,
             None => {
                 session.flush();
+                if until_in_vain && session.is_in_vain() {
+                    break;
+                }
                 match reading.wait() {
                     Some(event) => event,
                     None => break,
                 }
             }
         };
-        if until_in_vain && session.is_in_vain() {
-            break;
-        }
         match event {
             Event::Opened(connection) => {
                 speakers.insert(connection.id, Speaker::new(connection));

@@ -82,18 +82,19 @@ impl Session {
                 self.unreadable = self.unreadable.saturating_add(1);
             }
         }
-        if let Some(writer) = &mut self.capture {
-            // Names that the kernel was asked for come before the frame that needed them, so that a
-            // replay has them in time.
-            let mut written = Ok(());
-            self.show.names.take_asked(|name| {
-                if written.is_ok() {
-                    written = writer.name(name);
-                }
-            });
-            let written = written.and_then(|()| writer.frame(whole));
-            self.check_capture(written);
+        // Names that the kernel was asked for come before the frame that needed them, so that a
+        // replay has them in time.
+        let mut written = Ok(());
+        let capture = &mut self.capture;
+        self.show.names.take_asked(|name| {
+            if let (Some(writer), Ok(())) = (capture.as_mut(), &written) {
+                written = writer.name(name);
+            }
+        });
+        if let (Some(writer), Ok(())) = (capture.as_mut(), &written) {
+            written = writer.frame(whole);
         }
+        self.check_capture(written);
         self.write_full_batch();
     }
 

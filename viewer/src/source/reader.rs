@@ -333,3 +333,75 @@ fn accept_one(socket: &UnixListener) -> io::Result<Option<UnixStream>> {
 fn is_for_later(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    struct Running {
+        _folder: tempfile::TempDir,
+        path: std::path::PathBuf,
+        stop: UnixStream,
+        reading: Reading,
+    }
+
+    fn running() -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        let listener = Listener::bind(&path).unwrap();
+        let (stop, stopped) = UnixStream::pair().unwrap();
+        let reading = start(listener, Admission::OwnUser, stopped).unwrap();
+        Running { _folder: folder, path, stop, reading }
+    }
+
+    /// All events until the reader ends, and the bytes of each connection.
+    fn all(reading: &Reading) -> (Vec<String>, Vec<u8>) {
+        let (mut events, mut bytes) = (Vec::new(), Vec::new());
+        while let Some(event) = reading.wait() {
+            match event {
+                Event::Opened(connection) => events.push(format!("opened {}", connection.id)),
+                Event::Bytes(_, chunk) => {
+                    bytes.extend_from_slice(chunk.bytes());
+                    reading.recycle(chunk);
+                }
+                Event::Closed(id) => events.push(format!("closed {id}")),
+                Event::Left(id) => events.push(format!("left {id}")),
+            }
+        }
+        (events, bytes)
+    }
+
+    #[test]
+    fn what_was_sent_before_the_stop_is_read() {
+        let mut running = running();
+        let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let mut gone = UnixStream::connect(&running.path).unwrap();
+        gone.write_all(&sent).unwrap();
+        drop(gone);
+        let mut stays = UnixStream::connect(&running.path).unwrap();
+        stays.write_all(b"end").unwrap();
+        running.stop.write_all(&[0]).unwrap();
+        let (mut events, bytes) = all(&running.reading);
+        events.sort();
+        assert_eq!(events, ["closed 0", "left 1", "opened 0", "opened 1"]);
+        assert_eq!(bytes.len(), sent.len() + 3);
+        running.reading.join();
+        assert!(!running.path.exists());
+    }
+
+    #[test]
+    fn a_refused_peer_is_hung_up_on() {
+        let mut running = running();
+        let mut peer = UnixStream::connect(&running.path).unwrap();
+        let Some(Event::Opened(connection)) = running.reading.wait() else {
+            panic!("nobody connected")
+        };
+        assert_eq!(connection.peer.pid, std::process::id());
+        connection.refuse();
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+        assert!(matches!(running.reading.wait(), Some(Event::Closed(0))));
+        running.stop.write_all(&[0]).unwrap();
+        assert_eq!(all(&running.reading).0, [""; 0]);
+    }
+}
