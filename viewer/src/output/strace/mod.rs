@@ -3,6 +3,7 @@
 //! `call` has the calls' arguments, `text` the buffers that are messages, `lexical` the
 //! smallest pieces.
 
+mod bpf;
 mod call;
 mod control;
 mod lexical;

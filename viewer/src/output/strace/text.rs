@@ -5,6 +5,7 @@
 //! ```
 //! A list of one is written without its brackets, and so is a message or attribute without payload.
 
+use super::bpf::Instruction;
 use super::lexical::{
     comment, dec, hex, hex_padded, hex_string, ipv4, ipv6, mac, quoted, signed, text,
 };
@@ -31,6 +32,23 @@ pub(super) struct Text<'o> {
     show_secrets: bool,
     /// A member's name has just been written; its value follows without a separator.
     named: bool,
+    /// A `struct sock_filter` whose members are coming.
+    instruction: Option<Instruction>,
+    /// A `struct inet_diag_sockopt`.
+    socket_options: Wait,
+    /// The innermost attribute's C name is one whose flags strace shows as a number first.
+    verbose: bool,
+}
+
+/// Attributes whose flags strace shows as a number, with the names in a comment.
+const VERBOSE: &[&str] = &["INET_DIAG_SHUTDOWN"];
+
+/// How far a struct has come whose unknown rest strace shows by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    No,
+    Members,
+    Rest,
 }
 
 impl<'o> Text<'o> {
@@ -41,7 +59,16 @@ impl<'o> Text<'o> {
         show_secrets: bool,
     ) -> Self {
         levels.clear();
-        Self { out, levels, limit, show_secrets, named: false }
+        Self {
+            out,
+            levels,
+            limit,
+            show_secrets,
+            named: false,
+            instruction: None,
+            socket_options: Wait::No,
+            verbose: false,
+        }
     }
 
     /// Whether what comes now is to be left out.
@@ -144,6 +171,20 @@ impl<'o> Text<'o> {
     }
 
     fn flags(&mut self, v: u64, set: &Enum, more: Option<&Enum>, label: Option<&str>) {
+        if self.verbose && v != 0 {
+            hex(self.out, v);
+            self.out.extend_from_slice(b" /* ");
+            let known = set.flags(v, &mut |_name| {}) != v;
+            match (known, label) {
+                (false, Some(label)) => self.out.extend_from_slice(label.as_bytes()),
+                _ => self.flag_names(v, set, more, None),
+            }
+            return self.out.extend_from_slice(b" */");
+        }
+        self.flag_names(v, set, more, label);
+    }
+
+    fn flag_names(&mut self, v: u64, set: &Enum, more: Option<&Enum>, label: Option<&str>) {
         let out = &mut *self.out;
         let mut any = false;
         let mut one = |name: &str| {
@@ -261,9 +302,11 @@ impl Visitor for Text<'_> {
         }
         self.named_number(u64::from(head.number()), head.name, head.label);
         self.out.push(b'}');
+        self.verbose = head.name.is_some_and(|name| VERBOSE.contains(&name));
     }
 
     fn attr_end(&mut self) {
+        self.socket_options = Wait::No;
         self.close();
     }
 
@@ -272,12 +315,26 @@ impl Visitor for Text<'_> {
             self.slot(slot);
             self.named = true;
         }
+        if head.name == "sock_filter" && !self.muted() {
+            self.named = false;
+            self.instruction = Some(Instruction::default());
+            return;
+        }
+        if head.name == "inet_diag_sockopt" {
+            self.socket_options = Wait::Members;
+        }
         // Without a C name it is no struct, just values that belong together.
         let braces = (!head.name.is_empty()).then_some((b'{', b'}'));
         self.open(braces, 0, head.short);
     }
 
     fn struct_end(&mut self) {
+        if let Some(instruction) = self.instruction.take() {
+            return instruction.write(self.out);
+        }
+        if self.socket_options == Wait::Members {
+            self.socket_options = Wait::Rest;
+        }
         self.close();
     }
 
@@ -289,10 +346,23 @@ impl Visitor for Text<'_> {
     }
 
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
+        if let (Wait::Rest, Value::Bytes { bytes, .. }) = (self.socket_options, value) {
+            if bytes.iter().any(|b| *b != 0) {
+                self.item();
+                let last = bytes.len().saturating_add(1);
+                self.out.extend_from_slice(format!("/* bytes 2..{last} */ ").as_bytes());
+                hex_string(self.out, bytes, self.limit);
+            }
+            return;
+        }
         let nothing =
             matches!(value, Value::Present | Value::Bytes { why: Opaque::Unreachable, .. });
         if nothing || self.muted() {
             return;
+        }
+        if let (Some(instruction), Slot::Field(name)) = (&mut self.instruction, slot) {
+            let v = value.number().and_then(|v| u64::try_from(v).ok());
+            return instruction.set(name, v.unwrap_or(0));
         }
         if let (Slot::Field(name), Value::Ipv6(address)) = (slot, value) {
             self.item();
@@ -304,6 +374,9 @@ impl Visitor for Text<'_> {
         }
         self.slot(slot);
         self.plain(value);
+        if self.socket_options == Wait::Members && matches!(slot, Slot::Field("unused")) {
+            comment(self.out, "bits 3..8");
+        }
     }
 }
 

@@ -239,6 +239,7 @@ fn rest(payload: Option<&str>) -> Rest {
     match payload {
         Some("raw") => Rest::Raw,
         Some("text") => Rest::Text,
+        Some("none") => Rest::Nothing,
         _ => Rest::Attrs,
     }
 }

@@ -60,6 +60,8 @@ pub enum Rest {
     Raw,
     /// Text.
     Text,
+    /// Nothing; bytes there are left over.
+    Nothing,
 }
 
 /// When a variant applies. All that is given must hold.
