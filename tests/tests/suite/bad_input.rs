@@ -10,9 +10,9 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use nltests::installed;
 use nltests::run::{Finished, nlview, replay, run, run_with_input};
 use nltests::scratch::Scratch;
+use nltests::{cannot_run, installed};
 
 /// `--read` or `--listen` failed.
 const FAILED: i32 = 1;
@@ -174,6 +174,8 @@ fn programs_that_cannot_be_recorded() {
     if owner.is_ok_and(|status| status.success()) {
         fs::set_permissions(&program, Permissions::from_mode(0o4755)).unwrap();
         says(&run(nlview().arg("--").arg(&program)), 5, &["program"]);
+    } else {
+        cannot_run("a setuid program: only root can make one");
     }
 }
 

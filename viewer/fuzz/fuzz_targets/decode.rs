@@ -1,11 +1,10 @@
-//! Every format prints something for every datagram. The first two bytes choose protocol and
+//! Every format prints something for every datagram that is not empty. The first two bytes choose protocol and
 //! direction.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use nlview::decode::{Direction, Engine, NoNames};
-use nlview::output::time::TimeStyle;
-use nlview::output::{Datagram, FORMATS, Style};
+use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
 thread_local! {
@@ -25,6 +24,10 @@ fn style() -> Style {
 
 fuzz_target!(|input: &[u8]| {
     let [protocol, direction, bytes @ ..] = input else { return };
+    if bytes.is_empty() {
+        // There is nothing to show.
+        return;
+    }
     let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
     let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1 };
     REGISTRY.with(|registry| {
