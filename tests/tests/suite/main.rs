@@ -10,6 +10,7 @@
 
 use nltests::run::{nlview, run};
 
+mod added_family;
 mod bad_input;
 mod dependencies;
 mod golden;

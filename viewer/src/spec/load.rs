@@ -32,6 +32,36 @@ pub(super) fn builtin(spec: &Builtin) -> Result<File, Error> {
     })
 }
 
+/// Keys of YNL that say nothing to a viewer: prose, what the kernel checks, what its generators do.
+const OF_NO_USE: &[&str] = &[
+    "doc",
+    "flags",
+    "dont-validate",
+    "pre",
+    "post",
+    "config-cond",
+    "attributes",
+    "header",
+    "enum-name",
+    "attr-cnt-name",
+    "attr-max-name",
+    "cmd-cnt-name",
+    "cmd-max-name",
+    "enum-cnt-name",
+    "max-by-define",
+    "c-family-name",
+    "c-version-name",
+    "version",
+    "kernel-policy",
+    "kernel-family",
+    "render-max",
+    "scope",
+    "mcgrp",
+    "reply-attributes",
+    "since",
+    "until",
+];
+
 /// Reads a user's spec, and the keys in it that nothing reads.
 pub(super) fn user(path: &Path) -> Result<(File, Vec<String>), Error> {
     let text = std::fs::read_to_string(path)
@@ -47,8 +77,13 @@ pub(super) fn user(path: &Path) -> Result<(File, Vec<String>), Error> {
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&value, &mut track);
-    let file: Result<File, _> =
-        serde_ignored::deserialize(tracked, |path| unknown.push(path.to_string()));
+    let file: Result<File, _> = serde_ignored::deserialize(tracked, |path| {
+        let path = path.to_string();
+        let key = path.rsplit('.').next().unwrap_or(&path);
+        if !OF_NO_USE.contains(&key) {
+            unknown.push(path);
+        }
+    });
     match file {
         Ok(file) if file.name.is_empty() => {
             Err(shape("name".to_owned(), "a spec needs a name".to_owned()))
