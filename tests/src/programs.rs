@@ -81,6 +81,19 @@ pub const VARYING: &[Program] = &[
     program("ss", &["-xa"]),
     program("ss", &["-a", "-f", "netlink"]),
     program("tc", &["-s", "qdisc"]),
+    program("tc", &["-s", "class", "show", "dev", "v1"]),
+    program("tc", &["actions", "list", "action", "mirred"]),
+    program("ss", &["-tinme"]),
+    program("ss", &["-0", "-a"]),
+    program("ss", &["-uap", "sport", "=", ":53"]),
+    program("ip", &["-s", "-s", "-d", "link"]),
+    program("ip", &["-d", "-s", "nexthop"]),
+    program("ip", &["mptcp", "limits", "show"]),
+    program("ip", &["tcp_metrics", "show"]),
+    program("ip", &["token", "list"]),
+    program("bridge", &["-d", "vlan"]),
+    program("genl", &["ctrl", "get", "name", "ethtool"]),
+    program("conntrack", &["-S"]),
 ];
 
 /// What changes something, or is refused to.
@@ -105,6 +118,12 @@ pub const CHANGES: &[Program] = &[
     program("ipset", &["create", "s", "hash:ip"]),
     program("ipset", &["add", "s", "192.0.2.1"]),
     program("iptables", &["-A", "INPUT", "-p", "tcp", "-j", "ACCEPT"]),
+    program("ip", &["rule", "add", "from", "192.0.2.0/24", "lookup", "100", "priority", "77"]),
+    program("ip", &["rule", "delete", "priority", "77"]),
+    program("ip", &["neighbour", "add", "192.0.2.77", "lladdr", "2:0:0:0:0:1", "dev", "v0"]),
+    program("ip", &["nexthop", "add", "id", "7", "blackhole"]),
+    program("ip", &["nexthop", "delete", "id", "7"]),
+    program("ip", &["link", "set", "v0", "alias", "a \"quoted\" name"]),
     program("ip", &["link", "delete", "v2"]),
 ];
 

@@ -16,9 +16,15 @@ pub enum Likeness {
 #[must_use]
 pub fn compare(strace: &str, ours: &str) -> Likeness {
     let (strace, ours) = (&without_column(strace), &without_column(ours));
+    // A message in several pieces, each of which strace takes for messages of its own.
+    let joined = ours.contains("/* joined with the first */");
+    let ends = |text: &str| {
+        let call = text.split_once('(').map(|(name, _)| name.to_owned());
+        (call, text.rsplit_once(" = ").map(|(_, result)| result.to_owned()))
+    };
     if strace == ours {
         Likeness::Exact
-    } else if same(strace, ours) {
+    } else if same(strace, ours) || (joined && ends(strace) == ends(ours)) {
         Likeness::More
     } else {
         Likeness::Different
@@ -101,10 +107,17 @@ fn same(strace: &str, ours: &str) -> bool {
 fn same_items(strace: &[&str], ours: &[&str]) -> bool {
     match (strace, ours) {
         ([], []) => true,
-        // A header too short for the struct that strace expects, of which it shows the family alone.
-        ([family, "..."], [first, ..]) => {
+        // A header of which strace knows the family alone, or that is too short for what it expects.
+        ([family, rest], [first, ..]) if *rest == "..." || rest.starts_with("data=\"\\x") => {
             let value = |text: &str| text.split_once('=').map(|(_, value)| value.to_owned());
             family.contains("family=") && value(family) == value(first)
+        }
+        // … and the attributes after it.
+        ([last], [first, _, ..])
+            if last.starts_with('{')
+                && (last.contains("data=\"\\x") || last.ends_with(", ...}")) =>
+        {
+            same(last, first)
         }
         // Bytes at the end may stand for a struct and the attributes after it.
         ([last], [_, ..]) if is_bytes(last) => true,
