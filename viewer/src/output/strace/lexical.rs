@@ -1,26 +1,23 @@
 //! The smallest pieces of strace's text: numbers, strings, names in comments.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use crate::decode::{TextKind, Value};
+use crate::output::text;
 
 /// Writes an unsigned decimal.
 pub(super) fn dec(out: &mut Vec<u8>, v: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(v).as_bytes());
+    text::decimal(out, v);
 }
 
 /// Writes a signed decimal.
 pub(super) fn signed(out: &mut Vec<u8>, v: i64) {
-    out.extend_from_slice(itoa::Buffer::new().format(v).as_bytes());
+    text::decimal(out, v);
 }
 
 /// Writes `0x…` without leading zeros; zero is `0`.
 pub(super) fn hex(out: &mut Vec<u8>, v: u64) {
-    if v == 0 {
-        return out.push(b'0');
-    }
-    out.extend_from_slice(b"0x");
-    hex_digits(out, v, 1);
+    if v == 0 { out.push(b'0') } else { text::hex(out, v, 1) }
 }
 
 /// Writes `0x…` padded with zeros to twice as many characters as the number has bytes, the `0x`
@@ -28,29 +25,10 @@ pub(super) fn hex(out: &mut Vec<u8>, v: u64) {
 pub(super) fn hex_padded(out: &mut Vec<u8>, v: u64, size: u8) {
     let width = usize::from(size).saturating_mul(2);
     if v == 0 {
-        return hex_digits(out, 0, width);
+        text::hex_digits(out, 0, width)
+    } else {
+        text::hex(out, v, width.saturating_sub(2))
     }
-    out.extend_from_slice(b"0x");
-    hex_digits(out, v, width.saturating_sub(2));
-}
-
-fn hex_digits(out: &mut Vec<u8>, v: u64, least: usize) {
-    let needed = (67usize.saturating_sub(v.leading_zeros() as usize)) / 4;
-    for at in (0..needed.max(least)).rev() {
-        let nibble = if at < 16 { (v >> (at * 4)) & 0xf } else { 0 };
-        out.push(hex_digit(nibble));
-    }
-}
-
-fn hex_digit(nibble: u64) -> u8 {
-    let nibble = u8::try_from(nibble & 0xf).unwrap_or(0);
-    if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) }
-}
-
-/// Writes two hex digits.
-pub(super) fn hex_byte(out: &mut Vec<u8>, byte: u8) {
-    out.push(hex_digit(u64::from(byte >> 4)));
-    out.push(hex_digit(u64::from(byte)));
 }
 
 /// Writes ` /* text */`.
@@ -65,7 +43,7 @@ pub(super) fn hex_string(out: &mut Vec<u8>, bytes: &[u8], limit: usize) {
     out.push(b'"');
     for byte in bytes.get(..limit).unwrap_or(bytes) {
         out.extend_from_slice(b"\\x");
-        hex_byte(out, *byte);
+        text::hex_byte(out, *byte);
     }
     out.push(b'"');
     if bytes.len() > limit {
@@ -104,7 +82,7 @@ pub(super) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Writes character data as its kind wants it, at most `limit` bytes.
-pub(super) fn text(out: &mut Vec<u8>, bytes: &[u8], kind: TextKind, limit: usize) {
+pub(super) fn string(out: &mut Vec<u8>, bytes: &[u8], kind: TextKind, limit: usize) {
     let content = Value::text(bytes, kind);
     let ended = match kind {
         TextKind::Attribute => bytes.last() == Some(&0),
@@ -131,32 +109,25 @@ pub(super) fn text(out: &mut Vec<u8>, bytes: &[u8], kind: TextKind, limit: usize
 
 /// Writes a link-layer address.
 pub(super) fn mac(out: &mut Vec<u8>, bytes: &[u8]) {
-    for (at, byte) in bytes.iter().enumerate() {
-        if at > 0 {
-            out.push(b':');
-        }
-        hex_byte(out, *byte);
-    }
+    text::hex_joined(out, bytes, b':');
 }
 
 /// Writes `inet_addr("…")`.
 pub(super) fn ipv4(out: &mut Vec<u8>, address: [u8; 4]) {
     out.extend_from_slice(b"inet_addr(\"");
-    out.extend_from_slice(Ipv4Addr::from(address).to_string().as_bytes());
+    text::ipv4(out, address);
     out.extend_from_slice(b"\")");
 }
 
 /// Writes an IPv6 address as inet_ntop(3) does. It differs from Rust's `Display` in addresses of
 /// exactly six leading zero groups, whose last 32 bits are dotted.
 pub(super) fn ipv6(out: &mut Vec<u8>, address: [u8; 16]) {
-    let v6 = Ipv6Addr::from(address);
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let text = if [a, b, c, d, e, f] == [0; 6] && g != 0 {
-        let [g1, g2] = g.to_be_bytes();
-        let [h1, h2] = h.to_be_bytes();
-        format!("::{g1}.{g2}.{h1}.{h2}")
+    let [a, b, c, d, e, f, g, _] = Ipv6Addr::from(address).segments();
+    if [a, b, c, d, e, f] == [0; 6] && g != 0 {
+        let [.., g1, g2, h1, h2] = address;
+        out.extend_from_slice(b"::");
+        text::ipv4(out, [g1, g2, h1, h2]);
     } else {
-        v6.to_string()
-    };
-    out.extend_from_slice(text.as_bytes());
+        text::ipv6(out, address);
+    }
 }

@@ -7,7 +7,7 @@
 
 use super::bpf::Instruction;
 use super::lexical::{
-    comment, dec, hex, hex_padded, hex_string, ipv4, ipv6, mac, quoted, signed, text,
+    comment, dec, hex, hex_padded, hex_string, ipv4, ipv6, mac, quoted, signed, string,
 };
 use crate::decode::{
     AttrHead, Enum, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor,
@@ -433,7 +433,7 @@ impl Text<'_> {
                 }
                 None => signed(self.out, i64::from(v)),
             },
-            Value::Text { bytes, kind } => text(self.out, bytes, kind, self.limit),
+            Value::Text { bytes, kind } => string(self.out, bytes, kind, self.limit),
             Value::Bytes { bytes, why } => self.opaque(bytes, why),
         }
     }
