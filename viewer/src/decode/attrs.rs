@@ -182,7 +182,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 }
                 self.elements(element, *size, *names, bytes, at, scope);
                 let left = bytes.len().checked_rem(*size).unwrap_or(0);
-                self.rest(at, bytes, bytes.len().saturating_sub(left));
+                self.rest(slot, at, bytes, bytes.len().saturating_sub(left));
             }
             Kind::Nest(set) => {
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);

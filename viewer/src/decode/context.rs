@@ -126,9 +126,14 @@ impl<V: Visitor> Decoder<'_, V> {
         self.visitor.value(slot, &Value::Bytes { bytes, why });
     }
 
-    /// Shows the rest of a payload that its value leaves, if there is one.
-    pub(super) fn rest(&mut self, at: usize, bytes: &[u8], used: usize) {
-        if let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+    /// Shows the rest of a payload that its value leaves, if there is one. In a struct's member,
+    /// which has room for the longest form, zeros are no rest.
+    pub(super) fn rest(&mut self, slot: Slot<'_>, at: usize, bytes: &[u8], used: usize) {
+        let room = matches!(slot, Slot::Field(_));
+        let counts = |rest: &&[u8]| {
+            if room { rest.iter().any(|b| *b != 0) } else { !rest.is_empty() }
+        };
+        if let Some(rest) = bytes.get(used..).filter(counts) {
             self.issue(at.saturating_add(used), IssueKind::Trailing { len: rest.len() });
             self.bytes(Slot::Plain, rest, Opaque::Unreachable);
         }

@@ -330,7 +330,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let at = at.saturating_add(used);
         match body.rest {
             Rest::Text => self.text(Slot::Plain, TextKind::Raw, rest),
-            Rest::Nothing => self.rest(at, rest, 0),
+            Rest::Nothing => self.rest(Slot::Plain, at, rest, 0),
             Rest::Raw => self.bytes(Slot::Plain, rest, Opaque::Unknown),
             Rest::Attrs => {
                 let set = body.strace_set.filter(|_| V::STRACE).or(body.set);

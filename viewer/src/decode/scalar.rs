@@ -26,7 +26,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match width.and_then(|n| bytes.get(..n)).filter(|field| !field.is_empty()) {
             Some(field) => {
                 self.number(slot, scalar, field);
-                self.rest(at, bytes, field.len());
+                self.rest(slot, at, bytes, field.len());
             }
             None => self.wrong_size(slot, at, bytes, own.max(1)),
         }
@@ -91,7 +91,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match bytes.first_chunk() {
             Some(address) => {
                 self.visitor.value(slot, &Value::Ipv4(*address));
-                self.rest(at, bytes, address.len());
+                self.rest(slot, at, bytes, address.len());
             }
             None => self.wrong_size(slot, at, bytes, 4),
         }
@@ -101,7 +101,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match bytes.first_chunk() {
             Some(address) => {
                 self.visitor.value(slot, &Value::Ipv6(*address));
-                self.rest(at, bytes, address.len());
+                self.rest(slot, at, bytes, address.len());
             }
             None => self.wrong_size(slot, at, bytes, 16),
         }

@@ -190,7 +190,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.visitor.value(Slot::Field(name), &value);
         }
         self.visitor.struct_end();
-        self.rest(at, bytes, 8);
+        self.rest(slot, at, bytes, 8);
     }
 
     /// A struct that is a payload, and what follows it there.
