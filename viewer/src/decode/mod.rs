@@ -21,6 +21,7 @@ pub use visitor::{AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHea
 pub use crate::spec::model::{Entry, Enum};
 
 use crate::spec::Registry;
+use crate::spec::model::Tables;
 
 /// How deep attributes, structs and echoed messages may nest.
 pub const MAX_DEPTH: usize = 32;
@@ -40,6 +41,28 @@ pub trait Names {
     fn interface(&self, index: u32) -> Option<&str>;
     /// The generic netlink family with this message type.
     fn generic_family(&self, id: u16) -> Option<&str>;
+}
+
+/// The multicast groups of a protocol.
+#[derive(Clone, Copy)]
+pub struct Groups<'e>(Option<&'e Tables>);
+
+impl<'e> Groups<'e> {
+    /// The C name of a group, by the number that NETLINK_ADD_MEMBERSHIP takes. Those of generic
+    /// families have numbers at run time only.
+    #[must_use]
+    pub fn name(self, number: u32) -> Option<&'e str> {
+        self.0?.groups().find(|(_, n)| *n == Some(number)).map(|(name, _)| name)
+    }
+}
+
+impl<'e> Engine<'e> {
+    /// The multicast groups of a socket's protocol.
+    #[must_use]
+    pub fn groups(&self, protocol: i32) -> Groups<'e> {
+        let tables = u32::try_from(protocol).ok().and_then(|p| self.registry.protocol(p));
+        Groups(tables)
+    }
 }
 
 /// No names known.

@@ -10,6 +10,8 @@ pub const AF_NETLINK: i32 = 16;
 pub const SOL_SOCKET: i32 = 1;
 /// `SOL_NETLINK`.
 pub const SOL_NETLINK: i32 = 270;
+/// `NETLINK_ADD_MEMBERSHIP` and `NETLINK_DROP_MEMBERSHIP`, whose values are groups.
+pub const MEMBERSHIP: [i32; 2] = [1, 2];
 /// `MSG_PEEK`: the bytes stay in the queue.
 pub const MSG_PEEK: i32 = 0x2;
 /// `MSG_TRUNC`: among a message's flags, that the buffer was too small for the datagram.

@@ -25,7 +25,7 @@ mod visit;
 use super::paint::{self, Paint, Role};
 use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
-use crate::decode::{self, Direction, Engine};
+use crate::decode::{self, Direction, Engine, Groups};
 use crate::state::process::Process;
 use block::{Block, Scratch};
 use nlproto::function::Kind;
@@ -68,6 +68,7 @@ impl Tree {
     /// Shows one call; `feed` drives the visitor through the bytes it moved.
     fn show_call(
         &mut self,
+        names: Option<Groups<'_>>,
         record: &CallRecord<'_>,
         out: &mut Vec<u8>,
         feed: impl FnOnce(&mut Block<'_>),
@@ -84,7 +85,7 @@ impl Tree {
         if direction.is_none() || record.failed() || call.payload.is_empty() {
             out.extend_from_slice(&self.scratch.who);
             if direction.is_none() {
-                life::call(out, &self.look, record);
+                life::call(out, &self.look, names, record);
             } else {
                 self.nothing_moved(record, out);
             }
@@ -97,7 +98,7 @@ impl Tree {
             return out.push(b'\n');
         }
         self.scratch.who_columns = paint::columns(&self.scratch.who);
-        self.note(call);
+        self.note(names, call);
         let bytes = call.payload;
         let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
         feed(&mut block);
@@ -163,7 +164,7 @@ impl Tree {
     }
 
     /// What the call knows of a datagram: its sender, its multicast groups.
-    fn note(&mut self, call: &Call<'_>) {
+    fn note(&mut self, names: Option<Groups<'_>>, call: &Call<'_>) {
         let note = &mut self.scratch.note;
         note.clear();
         let Some(SockaddrNl { portid, groups: mask, .. }) = SockaddrNl::read(call.name) else {
@@ -176,7 +177,7 @@ impl Tree {
         }
         if mask != 0 {
             note.extend_from_slice(b"  ");
-            groups(note, &self.look, mask);
+            groups(note, &self.look, names, mask);
         }
     }
 
@@ -225,12 +226,20 @@ fn protocol(out: &mut Vec<u8>, protocol: Option<i32>) {
 }
 
 /// The multicast groups of a mask, by the numbers that NETLINK_ADD_MEMBERSHIP takes.
-fn groups(out: &mut Vec<u8>, look: &Look, mask: u32) {
+fn groups(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, mask: u32) {
     let word: &[u8] = if mask.is_power_of_two() { b"group" } else { b"groups" };
     look.paint.put(out, Role::Name, word);
     for bit in (0..32).filter(|bit| mask & (1 << bit) != 0) {
         out.push(b' ');
-        text::decimal(out, bit + 1);
+        group(out, look, names, bit + 1);
+    }
+}
+
+/// A multicast group by its name, or by its number if it has none.
+fn group(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, number: u32) {
+    match names.and_then(|names| names.name(number)) {
+        Some(name) => look.paint.put(out, Role::Constant, name.as_bytes()),
+        None => text::decimal(out, number),
     }
 }
 
@@ -252,7 +261,7 @@ impl Output for Tree {
     fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
         let direction = record.direction().unwrap_or(Direction::Receive);
         let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
-        self.show_call(record, out, |block| {
+        self.show_call(Some(engine.groups(record.call.head.protocol)), record, out, |block| {
             decode::datagram(engine, protocol, direction, record.call.payload, block);
         });
     }

@@ -7,7 +7,9 @@ use super::control;
 use super::lexical::{comment, dec, hex, hex_padded, hex_string, signed};
 use super::text::Level;
 use crate::decode::{Direction, Engine, is_whole};
-use crate::output::socket_names::{self, AF_NETLINK, MSG_FLAGS, SOCK_FLAGS, SOCK_TYPE_MASK};
+use crate::output::socket_names::{
+    self, AF_NETLINK, MSG_FLAGS, SOCK_FLAGS, SOCK_TYPE_MASK, SOL_NETLINK,
+};
 use crate::output::{CallRecord, Style};
 
 /// Writes one call.
@@ -375,6 +377,12 @@ impl Arguments<'_, '_> {
                     self.comma();
                 }
                 signed(self.out, i64::from(i32::from_ne_bytes(*number)));
+                if level == SOL_NETLINK && socket_names::MEMBERSHIP.contains(&name) {
+                    let groups = self.engine.groups(self.record.call.head.protocol);
+                    if let Some(group) = groups.name(u32::from_ne_bytes(*number)) {
+                        comment(self.out, group);
+                    }
+                }
             }
             self.out.push(b']');
         } else {

@@ -1,15 +1,21 @@
 //! Calls that are one line: those of a socket's life, and those that moved no message.
 
 use super::Look;
+use crate::decode::Groups;
 use crate::output::paint::Role;
 use crate::output::{CallRecord, escape, socket_names, text};
 use nlproto::{Function, SockaddrNl};
 
 /// Appends what a call said, without what stands before it and without the line's end.
-pub(super) fn call(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
+pub(super) fn call(
+    out: &mut Vec<u8>,
+    look: &Look,
+    names: Option<Groups<'_>>,
+    record: &CallRecord<'_>,
+) {
     let name = record.function.name();
     look.paint.put(out, Role::Kind, name.as_bytes());
-    arguments(out, look, record);
+    arguments(out, look, names, record);
     if record.failed() {
         out.push(b' ');
         failure(out, look, record);
@@ -31,7 +37,7 @@ pub(super) fn failure(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
     out.push(b')');
 }
 
-fn arguments(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
+fn arguments(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, record: &CallRecord<'_>) {
     let head = &record.call.head;
     match record.function {
         Function::Socket => {
@@ -46,9 +52,9 @@ fn arguments(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
             named_bits(out, look, socket_names::SOCK_FLAGS, rest);
         }
         Function::Bind | Function::Connect | Function::Getsockname => {
-            address(out, look, record.call.name);
+            address(out, look, names, record.call.name);
         }
-        Function::Setsockopt | Function::Getsockopt => option(out, look, record),
+        Function::Setsockopt | Function::Getsockopt => option(out, look, names, record),
         Function::Getifaddrs | Function::IfNameindex | Function::Getaddrinfo => {
             look.paint.put(out, Role::Warning, b"  netlink inside libc, not captured");
         }
@@ -69,7 +75,7 @@ fn named_bits(out: &mut Vec<u8>, look: &Look, table: &[(i32, &'static str)], v: 
 }
 
 /// A `struct sockaddr_nl`.
-fn address(out: &mut Vec<u8>, look: &Look, name: &[u8]) {
+fn address(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, name: &[u8]) {
     let Some(SockaddrNl { portid, groups, .. }) = SockaddrNl::read(name) else {
         if !name.is_empty() {
             out.extend_from_slice(b"  ");
@@ -81,11 +87,11 @@ fn address(out: &mut Vec<u8>, look: &Look, name: &[u8]) {
     text::decimal(out, portid);
     if groups != 0 {
         out.extend_from_slice(b"  ");
-        super::groups(out, look, groups);
+        super::groups(out, look, names, groups);
     }
 }
 
-fn option(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
+fn option(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, record: &CallRecord<'_>) {
     let [level, name, _] = record.call.head.args;
     out.extend_from_slice(b"  ");
     if let Some(name) = socket_names::option_name(level, name) {
@@ -104,6 +110,13 @@ fn option(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
     }
     out.push(b' ');
     match value.first_chunk::<4>() {
+        Some(number)
+            if value.len() == 4
+                && level == socket_names::SOL_NETLINK
+                && socket_names::MEMBERSHIP.contains(&name) =>
+        {
+            super::group(out, look, names, u32::from_ne_bytes(*number));
+        }
         Some(number) if value.len() == 4 => text::decimal(out, i32::from_ne_bytes(*number)),
         _ => {
             let shown = value.get(..look.string_limit).unwrap_or(value);

@@ -20,7 +20,7 @@ fn received(style: &Style, feed: impl FnOnce(&mut Block<'_>)) -> String {
         &[],
         |_| {},
         |record| {
-            Tree::new(style).show_call(record, &mut out, feed);
+            Tree::new(style).show_call(None, record, &mut out, feed);
         },
     );
     String::from_utf8_lossy(&out).into_owned()
@@ -34,7 +34,7 @@ fn life(
 ) -> String {
     let mut out = Vec::new();
     samples::call(function, payload, name, edit, |record| {
-        Tree::new(&STYLE).show_call(record, &mut out, |_| {});
+        Tree::new(&STYLE).show_call(None, record, &mut out, |_| {});
     });
     String::from_utf8_lossy(&out).into_owned()
 }
@@ -48,7 +48,8 @@ fn a_message() {
         &[],
         |_| {},
         |record| {
-            Tree::new(&STYLE).show_call(record, &mut out, |block| Samples::new().newlink(block));
+            Tree::new(&STYLE)
+                .show_call(None, record, &mut out, |block| Samples::new().newlink(block));
         },
     );
     assert_eq!(
@@ -305,7 +306,8 @@ fn a_notification_names_its_group() {
         &samples::ADDRESS,
         |_| {},
         |record| {
-            Tree::new(&STYLE).show_call(record, &mut out, |block| Samples::new().newlink(block));
+            Tree::new(&STYLE)
+                .show_call(None, record, &mut out, |block| Samples::new().newlink(block));
         },
     );
     let shown = String::from_utf8_lossy(&out);
