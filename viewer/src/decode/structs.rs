@@ -74,7 +74,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 let field = rest.get(..len)?;
                 let skip = (member.nonzero && zero(field))
                     || (*length == Length::Rest && field.is_empty());
-                if !skip {
+                if member.secret {
+                    self.bytes(slot, field, Opaque::Secret);
+                } else if !skip {
                     self.payload(slot, kind, field, at, scope);
                 }
                 Some(len)

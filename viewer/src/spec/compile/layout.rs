@@ -82,6 +82,7 @@ impl Compiler<'_> {
                 offset,
                 kind,
                 nonzero: item.nonzero.unwrap_or(false),
+                secret: item.secret.unwrap_or(false),
             });
             if let Some(o) = offset {
                 compiled.size = o.saturating_add(size.unwrap_or(0));

@@ -40,6 +40,8 @@ pub struct Member {
     pub kind: MemberKind,
     /// Shown only if a byte of it is not zero.
     pub nonzero: bool,
+    /// Key material.
+    pub secret: bool,
 }
 
 /// What a struct's member is.
