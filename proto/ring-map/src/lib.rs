@@ -189,6 +189,13 @@ impl Map {
         true
     }
 
+    /// Copies a slice into the data from a position on; false, and nothing is copied, if it would not
+    /// lie before the end.
+    pub fn put(&self, position: u64, bytes: &[u8]) -> bool {
+        // SAFETY: a slice is valid for reads of its length.
+        unsafe { self.copy_in(position, 0, bytes.as_ptr(), bytes.len()) }
+    }
+
     /// Copies bytes out of the data from a position on; false, and nothing is copied, if they would
     /// not lie before the end.
     ///
