@@ -19,6 +19,8 @@
 //! that a reader sees what is missing; what the writer itself knows to be lost is a
 //! [`record::Lost`].
 //!
+//! Between one program and one viewer the same frames can go through shared memory: [`ring`].
+//!
 //! A frame's body never exceeds [`MAX_BODY_LEN`]. A call that moved more bytes than fit carries the
 //! first of them and is continued by [`record::Part`]s.
 #![no_std]
@@ -31,6 +33,7 @@ pub mod capture;
 pub mod codec;
 pub mod function;
 pub mod record;
+pub mod ring;
 
 pub use capture::{Event, FrameReader};
 pub use codec::Error;

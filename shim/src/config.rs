@@ -3,6 +3,7 @@
 
 use core::ffi::CStr;
 
+use nlproto::ring::Layout;
 use once_cell::race::OnceRef;
 
 use crate::sys;
@@ -19,6 +20,9 @@ pub(crate) const ARGV_ROOM: usize = 2048;
 
 /// How long a record waits for a slow viewer unless `NLHOOK_BLOCK_MS` says otherwise.
 const BLOCK_MS: u64 = 50;
+
+/// Bytes of data that a ring holds unless `NLHOOK_RING` says otherwise.
+const RING_LEN: u64 = 4 << 20;
 
 /// No setting may stop the program for longer.
 const MAX_BLOCK_MS: u64 = 10_000;
@@ -74,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) socket: Option<Bytes<{ PATH_ROOM - 1 }>>,
     /// Whether `NLHOOK_SOCKET` named it.
     pub(crate) socket_is_named: bool,
+    /// The shape of the ring to share with the viewer; `None` if records are to go over the socket.
+    pub(crate) ring: Option<Layout>,
     /// Path of the capture file, absolute and terminated.
     file: Option<Bytes<FILE_ROOM>>,
     /// How long a record waits for a slow viewer; 0 to drop it at once.
@@ -104,6 +110,7 @@ struct Environment<'a> {
     socket: Option<&'a [u8]>,
     file: Option<&'a [u8]>,
     transport: Option<&'a [u8]>,
+    ring: Option<&'a [u8]>,
     when_full: Option<&'a [u8]>,
     block_ms: Option<&'a [u8]>,
     runtime_dir: Option<&'a [u8]>,
@@ -119,6 +126,7 @@ impl<'a> Environment<'a> {
                 b"NLHOOK_SOCKET" => &mut all.socket,
                 b"NLHOOK_FILE" => &mut all.file,
                 b"NLHOOK_TRANSPORT" => &mut all.transport,
+                b"NLHOOK_RING" => &mut all.ring,
                 b"NLHOOK_WHEN_FULL" => &mut all.when_full,
                 b"NLHOOK_BLOCK_MS" => &mut all.block_ms,
                 b"XDG_RUNTIME_DIR" => &mut all.runtime_dir,
@@ -145,9 +153,12 @@ pub(crate) fn start<'a>(
         return;
     }
     let environment = Environment::read(environment);
-    if !matches!(environment.transport, None | Some(b"socket")) {
-        return;
-    }
+    let ring_len = environment.ring.and_then(number).unwrap_or(RING_LEN);
+    let ring = match environment.transport {
+        None | Some(b"ring") => Some(Layout::with_room(ring_len)),
+        Some(b"socket") => None,
+        Some(_) => return,
+    };
     let block_ms = match environment.when_full {
         Some(b"drop") => 0,
         _ => environment.block_ms.and_then(number).unwrap_or(BLOCK_MS).min(MAX_BLOCK_MS),
@@ -155,6 +166,7 @@ pub(crate) fn start<'a>(
     let config = Config {
         socket: socket_path(&environment),
         socket_is_named: environment.socket.is_some(),
+        ring,
         file: environment.file.and_then(absolute),
         block_ns: block_ms.saturating_mul(1_000_000),
         exe: Bytes::filled_by(|room| sys::file::read_link(c"/proc/self/exe", room)),

@@ -95,6 +95,7 @@ impl Account {
 pub(crate) struct Process {
     key: AtomicU64,
     pid: AtomicU32,
+    pid_namespace: AtomicU64,
     /// By [`crate::link::Kind`].
     accounts: [Account; 2],
 }
@@ -103,6 +104,11 @@ impl Process {
     /// The key that every frame of this process has.
     pub(crate) fn key(&self) -> u64 {
         self.key.load(Ordering::Relaxed)
+    }
+
+    /// Inode of its pid namespace; 0 if that is not known.
+    pub(crate) fn pid_namespace(&self) -> u64 {
+        self.pid_namespace.load(Ordering::Relaxed)
     }
 
     /// The account with a link.
@@ -136,6 +142,8 @@ impl Process {
     fn begin(&self) {
         let pid = sys::pid();
         self.pid.store(pid, Ordering::Relaxed);
+        let namespace = sys::file::inode_at(c"/proc/self/ns/pid").unwrap_or(0);
+        self.pid_namespace.store(namespace, Ordering::Relaxed);
         // Never 0, which means that the process has not begun.
         let start = sys::monotonic_ns() & u64::from(u32::MAX);
         let key = ((u64::from(pid) << 32) ^ start).max(1);

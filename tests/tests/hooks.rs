@@ -1,7 +1,7 @@
 //! The shim in programs made to try it: `tests/hooks/*.c`, compiled as the tests need them.
 //!
-//! `records` is what it must see, `promises` is what it must not do, `links` is how records travel,
-//! `machine` is what the built library may contain.
+//! `records` is what it must see, `promises` is what it must not do, `links` and `ring` are how
+//! records travel, `machine` is what the built library may contain.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -18,6 +18,8 @@ mod machine;
 mod promises;
 #[path = "hooks/records.rs"]
 mod records;
+#[path = "hooks/ring.rs"]
+mod ring;
 #[path = "hooks/stream.rs"]
 mod stream;
 #[path = "hooks/text.rs"]

@@ -9,9 +9,9 @@ use super::Outcome;
 use crate::process::Account;
 use crate::view::{Span, View};
 
-/// Most bytes of a frame. The kernel queues a write of this size on a unix socket as one piece, so
-/// the frames of threads and processes that share a connection never mix.
-const MAX_FRAME_LEN: usize = 16 * 1024;
+/// Most bytes of a frame written to a descriptor. The kernel queues a write of this size on a unix
+/// socket as one piece, so the frames of threads and processes that share a connection never mix.
+pub(super) const MAX_WRITE_LEN: usize = 16 * 1024;
 
 /// Most bytes of control data in a record.
 const MAX_CONTROL_LEN: usize = 4096;
@@ -63,12 +63,14 @@ pub(super) fn small(
     }
 }
 
-/// Has a call written: its front with the first bytes moved, then the rest in parts.
+/// Has a call written in frames of at most `max_len` bytes: its front with the first bytes moved,
+/// then the rest in parts.
 pub(super) fn call(
     process: u64,
     account: &Account,
     head: &CallHead,
     view: &View,
+    max_len: usize,
     write: impl Fn(&[Span]) -> Outcome,
 ) -> Result<(), Outcome> {
     let write = |number, frame: &[Span]| match write(frame) {
@@ -82,7 +84,7 @@ pub(super) fn call(
     };
     let mut payload = view.payload();
     let control = view.control.first(MAX_CONTROL_LEN);
-    let room = MAX_FRAME_LEN.saturating_sub(CALL_FRONT_LEN + 8).saturating_sub(control.len());
+    let room = max_len.saturating_sub(CALL_FRONT_LEN + 8).saturating_sub(control.len());
     let mut spans = [Span::EMPTY; PAYLOAD_SPANS];
     let (used, taken) = payload.take(&mut spans, room);
 
@@ -119,7 +121,7 @@ pub(super) fn call(
 
     let mut offset = taken as u64;
     while payload.left() > 0 {
-        let (used, taken) = payload.take(&mut spans, MAX_FRAME_LEN - PART_FRONT_LEN);
+        let (used, taken) = payload.take(&mut spans, max_len.saturating_sub(PART_FRONT_LEN));
         if taken == 0 {
             break;
         }

@@ -1,15 +1,16 @@
 //! The links to those who read the records: a viewer's socket, a capture file, or both.
 //!
-//! A link is a stream of frames over a parked descriptor. It holds no lock and no buffer: a frame is
-//! one write of a gather list, small enough that the kernel takes it whole or not at all, so threads,
-//! signal handlers and forked children may share the stream. A transport without a descriptor would
-//! be a third kind beside [`stream`] and [`mod@file`].
+//! Frames go to a viewer through a [`ring`] that is shared with it, which takes no descriptor and no
+//! system call. Where there can be none, and to a file, they go over a [`parked`] descriptor: a frame
+//! is one write of a gather list, small enough that the kernel takes it whole or not at all. Either
+//! way there is no lock and no buffer, so threads, signal handlers and forked children may share it.
 #![forbid(unsafe_code)]
 
 mod file;
 mod frame;
 mod hello;
 mod parked;
+mod ring;
 mod stream;
 
 use core::sync::atomic::Ordering;
@@ -18,10 +19,12 @@ use nlproto::record::CallHead;
 use nlproto::{Bye, Lost, Record};
 
 use crate::config::Config;
-use crate::process::{Account, Process};
+use crate::process::Process;
+use crate::sys;
 use crate::view::{Span, View};
 use crate::{config, fdtable, process};
 use parked::{Held, Parked};
+use ring::Ring;
 
 /// What kind of link.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,10 +50,37 @@ enum Outcome {
     Unreadable,
 }
 
-/// One link.
+/// One link. A ring is looked for before the parked descriptor.
 struct Link {
     kind: Kind,
     parked: Parked,
+}
+
+/// Where a link's frames go.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Into a ring.
+    Ring(&'static Ring),
+    /// Over a descriptor.
+    Parked(Held),
+}
+
+impl Way {
+    /// Tells a connection, a ring or a file from those before.
+    fn identity(self) -> u64 {
+        match self {
+            Self::Ring(ring) => ring.identity(),
+            Self::Parked(held) => held.identity(),
+        }
+    }
+
+    /// Most bytes of a frame.
+    fn frame_room(self) -> usize {
+        match self {
+            Self::Ring(ring) => ring.frame_room(),
+            Self::Parked(_) => frame::MAX_WRITE_LEN,
+        }
+    }
 }
 
 static SOCKET: Link = Link { kind: Kind::Socket, parked: Parked::new() };
@@ -62,7 +92,7 @@ fn links() -> impl Iterator<Item = &'static Link> {
 
 /// Whether anybody reads.
 pub(crate) fn is_live() -> bool {
-    SOCKET.parked.is_set() || FILE.parked.is_set()
+    links().any(Link::is_set)
 }
 
 /// Looks for those who may read and do not yet; at load, and when the program opens a netlink
@@ -81,7 +111,7 @@ pub(crate) fn look() {
 /// Hands over the record of one call, or of one message of it.
 pub(crate) fn call(head: &CallHead, view: &View) {
     let Some((config, process)) = config::current().zip(process::current()) else { return };
-    for link in links().filter(|link| link.parked.is_set()) {
+    for link in links().filter(|link| link.is_set()) {
         link.call(config, process, head, view);
     }
 }
@@ -89,7 +119,7 @@ pub(crate) fn call(head: &CallHead, view: &View) {
 /// Tells the readers which socket is under a descriptor, if they do not know.
 pub(crate) fn announce(fd: i32) {
     let Some((config, process)) = config::current().zip(process::current()) else { return };
-    for link in links().filter(|link| link.parked.is_set()) {
+    for link in links().filter(|link| link.is_set()) {
         let _ = link.announce(config, process, fd);
     }
 }
@@ -113,53 +143,103 @@ pub(crate) fn end() {
 }
 
 impl Link {
+    fn ring(&self) -> Option<&'static Ring> {
+        match self.kind {
+            Kind::Socket => ring::current(),
+            Kind::File => None,
+        }
+    }
+
+    /// Where frames go now.
+    fn way(&self) -> Option<Way> {
+        self.ring().map(Way::Ring).or_else(|| self.parked.held().map(Way::Parked))
+    }
+
+    fn is_set(&self) -> bool {
+        self.ring().is_some() || self.parked.is_set()
+    }
+
     /// Connects or opens, greets, and only then lets others see the link.
     fn look(&self, config: &Config, process: &Process) {
-        if self.parked.is_set() || process.is_guest() {
+        let is_fine = self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh);
+        if is_fine || process.is_guest() {
             return;
         }
         let found = match self.kind {
-            Kind::Socket => stream::open(config),
+            Kind::Socket => stream::open(config).filter(|fd| !self.hand_over(config, process, *fd)),
             Kind::File => file::open(config),
         };
         let Some(held) = found.and_then(parked::park) else { return };
+        if self.kind == Kind::Socket {
+            // The viewer of a ring that was there before has gone.
+            ring::give_up();
+        }
         let account = process.account(self.kind);
         // A file that was merely opened again knows this process.
         let is_known = account.greeted.load(Ordering::Relaxed) == held.identity();
         let greeted = is_known || {
             account.begin();
-            self.greet(config, process, held) == Outcome::Sent
+            self.greet(config, process, Way::Parked(held)) == Outcome::Sent
         };
         if !greeted || !self.parked.set(held) {
             held.close();
         }
     }
 
-    fn greet(&self, config: &Config, process: &Process, held: Held) -> Outcome {
+    /// Makes a ring, hands it over along with the Hello, and hangs up. If that cannot be, the
+    /// connection is left as it was, to be used itself.
+    fn hand_over(&self, config: &Config, process: &Process, socket: i32) -> bool {
+        let Some(layout) = config.ring else { return false };
+        let Some((memory, ring)) = ring::make(layout, process) else { return false };
+        let account = process.account(self.kind);
+        account.begin();
+        let mut begun = false;
+        let outcome = hello::write(config, process, account, |bytes| {
+            let sent = sys::socket::send_with_descriptor(socket, bytes, memory);
+            begun = sent.is_ok();
+            if sent == Ok(bytes.len()) { Outcome::Sent } else { Outcome::Full }
+        });
+        sys::file::close(memory);
+        if outcome == Outcome::Sent {
+            account.greeted.store(ring.identity(), Ordering::Relaxed);
+            ring::publish(ring);
+        }
+        if begun {
+            sys::file::close(socket);
+        }
+        begun
+    }
+
+    fn greet(&self, config: &Config, process: &Process, way: Way) -> Outcome {
         let account = process.account(self.kind);
         let outcome = hello::write(config, process, account, |bytes| {
-            self.write(config, account, held, &[Span::of(bytes)])
+            self.write(config, process, way, &[Span::of(bytes)])
         });
         if outcome == Outcome::Sent {
-            account.greeted.store(held.identity(), Ordering::Relaxed);
+            account.greeted.store(way.identity(), Ordering::Relaxed);
         }
         outcome
     }
 
-    /// The link, after this process has said Hello on it.
-    fn ready(&self, config: &Config, process: &Process) -> Result<Held, Outcome> {
-        let held = self.parked.held().ok_or(Outcome::Dead)?;
-        if process.account(self.kind).greeted.load(Ordering::Relaxed) == held.identity() {
-            return Ok(held);
+    /// Where frames go, after this process has said Hello there.
+    fn ready(&self, config: &Config, process: &Process) -> Result<Way, Outcome> {
+        let way = self.way().ok_or(Outcome::Dead)?;
+        if process.account(self.kind).greeted.load(Ordering::Relaxed) == way.identity() {
+            return Ok(way);
         }
-        match self.greet(config, process, held) {
-            Outcome::Sent => Ok(held),
+        match self.greet(config, process, way) {
+            Outcome::Sent => Ok(way),
             other => Err(other),
         }
     }
 
     /// Writes one whole frame, or what begins a stream.
-    fn write(&self, config: &Config, account: &Account, held: Held, frame: &[Span]) -> Outcome {
+    fn write(&self, config: &Config, process: &Process, way: Way, frame: &[Span]) -> Outcome {
+        let account = process.account(self.kind);
+        let held = match way {
+            Way::Ring(ring) => return ring.write(config, process, account, frame),
+            Way::Parked(held) => held,
+        };
         let Some(stat) = held.stat_if_ours() else { return Outcome::Stolen };
         match self.kind {
             Kind::Socket => stream::write(config, account, held.fd(), frame),
@@ -168,17 +248,11 @@ impl Link {
     }
 
     /// Writes a record that has no bytes of the caller.
-    fn small(
-        &self,
-        config: &Config,
-        process: &Process,
-        held: Held,
-        record: &Record<'_>,
-    ) -> Outcome {
+    fn small(&self, config: &Config, process: &Process, way: Way, record: &Record<'_>) -> Outcome {
         let account = process.account(self.kind);
         let number = account.take_number();
         let outcome = frame::small(process.key(), number, record, |bytes| {
-            self.write(config, account, held, &[Span::of(bytes)])
+            self.write(config, process, way, &[Span::of(bytes)])
         });
         if outcome == Outcome::Stolen {
             account.give_back(number);
@@ -187,13 +261,17 @@ impl Link {
     }
 
     /// Says what was lost, as soon as there is room again.
-    fn report_losses(&self, config: &Config, process: &Process, held: Held) -> Result<(), Outcome> {
+    fn report_losses(&self, config: &Config, process: &Process, way: Way) -> Result<(), Outcome> {
         let account = process.account(self.kind);
         if account.lost.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
         // Looked at first, so that the report itself is not among the lost.
-        if self.kind == Kind::Socket && !stream::has_room(held.fd()) {
+        let has_room = match way {
+            Way::Ring(ring) => ring.has_room(),
+            Way::Parked(held) => self.kind == Kind::File || stream::has_room(held.fd()),
+        };
+        if !has_room {
             return Err(Outcome::Full);
         }
         let count = account.lost.swap(0, Ordering::Relaxed);
@@ -201,7 +279,7 @@ impl Link {
             return Ok(());
         }
         let total = account.lost_total.load(Ordering::Relaxed);
-        match self.small(config, process, held, &Record::Lost(Lost { count, total })) {
+        match self.small(config, process, way, &Record::Lost(Lost { count, total })) {
             Outcome::Sent => Ok(()),
             other => {
                 account.lost.fetch_add(count, Ordering::Relaxed);
@@ -215,9 +293,9 @@ impl Link {
         if fd < 0 || account.is_announced(fd) {
             return Ok(());
         }
-        let held = self.ready(config, process)?;
+        let way = self.ready(config, process)?;
         let Some(socket) = fdtable::probe(fd) else { return Ok(()) };
-        match self.small(config, process, held, &Record::Socket(socket)) {
+        match self.small(config, process, way, &Record::Socket(socket)) {
             Outcome::Sent => {
                 account.set_announced(fd);
                 Ok(())
@@ -227,9 +305,6 @@ impl Link {
     }
 
     fn call(&self, config: &Config, process: &Process, head: &CallHead, view: &View) {
-        // A file would keep what was written before the kernel came upon bytes it cannot read.
-        let readable = (self.kind == Kind::File).then(|| view.readable());
-        let view = readable.as_ref().unwrap_or(view);
         let mut outcome = self.try_call(config, process, head, view);
         if outcome == Outcome::Stolen && !process.is_guest() {
             // The program did not mean the viewer: it closes whatever it did not open itself.
@@ -241,10 +316,16 @@ impl Link {
             outcome = self.try_call(config, process, head, &view.without_bytes());
         }
         if outcome == Outcome::Dead && !process.is_guest() {
-            self.parked.forget();
+            match self.ring() {
+                Some(_) => ring::give_up(),
+                None => self.parked.forget(),
+            }
         }
         if outcome != Outcome::Sent {
             process.account(self.kind).lose();
+            if let Some(ring) = self.ring() {
+                ring.lose();
+            }
         }
     }
 
@@ -265,24 +346,29 @@ impl Link {
         head: &CallHead,
         view: &View,
     ) -> Result<(), Outcome> {
-        let held = self.ready(config, process)?;
-        self.report_losses(config, process, held)?;
+        let way = self.ready(config, process)?;
+        self.report_losses(config, process, way)?;
         self.announce(config, process, head.fd)?;
+        // A file would keep what was written before the kernel came upon bytes it cannot read; into
+        // a ring we copy ourselves.
+        let is_asked_first = self.kind == Kind::File || matches!(way, Way::Ring(_));
+        let readable = is_asked_first.then(|| view.readable());
+        let view = readable.as_ref().unwrap_or(view);
         let account = process.account(self.kind);
-        frame::call(process.key(), account, head, view, |frame| {
-            self.write(config, account, held, frame)
+        frame::call(process.key(), account, head, view, way.frame_room(), |frame| {
+            self.write(config, process, way, frame)
         })
     }
 
     fn end(&self, config: &Config, process: &Process) {
-        let Some(held) = self.parked.held() else { return };
+        let Some(way) = self.way() else { return };
         let account = process.account(self.kind);
-        if account.greeted.load(Ordering::Relaxed) != held.identity() {
+        if account.greeted.load(Ordering::Relaxed) != way.identity() {
             return;
         }
-        if self.report_losses(config, process, held).is_ok() {
+        if self.report_losses(config, process, way).is_ok() {
             let lost = account.lost_total.load(Ordering::Relaxed);
-            let _ = self.small(config, process, held, &Record::Bye(Bye { lost }));
+            let _ = self.small(config, process, way, &Record::Bye(Bye { lost }));
         }
     }
 }

@@ -131,6 +131,12 @@ pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> u64 {
     limit.rlim_cur
 }
 
+/// Lets others run.
+pub(crate) fn yield_now() {
+    // SAFETY: takes no arguments and touches no memory.
+    unsafe { libc::syscall(libc::SYS_sched_yield) };
+}
+
 /// Waits until a descriptor takes bytes, at most so long. `true` if it does or is broken.
 pub(crate) fn wait_writable(fd: c_int, timeout_ns: u64) -> bool {
     let mut poll = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };

@@ -133,6 +133,46 @@ pub(crate) fn enlarge(fd: c_int, len: c_int) {
     }
 }
 
+/// One sendmsg of bytes and, along with them, a descriptor.
+pub(crate) fn send_with_descriptor(fd: c_int, bytes: &[u8], passed: c_int) -> Result<usize, Errno> {
+    /// A control message of one descriptor, laid out as CMSG_DATA and CMSG_SPACE have it.
+    #[repr(C)]
+    struct Control {
+        head: libc::cmsghdr,
+        descriptor: c_int,
+        padding: c_int,
+    }
+    let mut control = Control {
+        head: libc::cmsghdr {
+            cmsg_len: offset_of!(Control, padding),
+            cmsg_level: libc::SOL_SOCKET,
+            cmsg_type: libc::SCM_RIGHTS,
+        },
+        descriptor: passed,
+        padding: 0,
+    };
+    let mut span = Span::of(bytes);
+    let message = libc::msghdr {
+        msg_name: ptr::null_mut::<c_void>(),
+        msg_namelen: 0,
+        msg_iov: (&raw mut span).cast::<libc::iovec>(),
+        msg_iovlen: 1,
+        msg_control: (&raw mut control).cast::<c_void>(),
+        msg_controllen: size_of::<Control>(),
+        msg_flags: 0,
+    };
+    // SAFETY: the header and what it points to are valid.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_sendmsg,
+            c_long::from(fd),
+            &raw const message,
+            c_long::from(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT),
+        )
+    };
+    sys::outcome(ret)
+}
+
 /// One sendmsg that neither blocks nor raises SIGPIPE; the kernel reads the spans, so bad ones give
 /// EFAULT.
 pub(crate) fn send(fd: c_int, spans: &[Span]) -> Result<usize, Errno> {

@@ -1,10 +1,11 @@
 //! C pointers as bounded views: the only file that reads the caller's memory.
 //!
-//! Two rules keep it from ever faulting. What the caller's bytes are (payload, address, control
-//! data, option values) is never read here at all: a [`Span`] goes into a gather list and the
-//! *kernel* reads it, so a bad one is an EFAULT of ours. What must be read to know where the bytes
-//! are (`struct msghdr`, arrays of `struct iovec`, lengths that the kernel gives back) is read only
-//! after the call succeeded, which means that the kernel has just read or written it itself.
+//! Two rules keep it from ever faulting. Nothing is read but after the call succeeded, which means
+//! that the kernel has just read or written it itself: what says where the bytes are (`struct msghdr`,
+//! arrays of `struct iovec`, lengths that the kernel gives back), and, for the ring, the bytes. And
+//! of some bytes not even success says that: an address or an option's value may be longer than the
+//! room there was. Those the *kernel* reads: as part of a gather list, where a bad one is an EFAULT of
+//! ours, or by a question beforehand ([`View::readable`]).
 
 mod span;
 
@@ -12,6 +13,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
 use nlproto::codec::MAX_NAME_LEN;
+use nlring::Map;
 
 pub(crate) use span::Span;
 
@@ -74,6 +76,10 @@ pub(crate) struct View {
     pub(crate) control_len: u64,
     /// `msg_flags` as the kernel left them.
     pub(crate) msg_flags: c_int,
+    /// Where the kernel has just written a length, next to which the rest mostly lies.
+    witness: *const c_void,
+    /// Whether the bytes moved may be fewer than the length says.
+    is_doubtful: bool,
 }
 
 impl View {
@@ -91,6 +97,8 @@ impl View {
             control: Span::EMPTY,
             control_len: 0,
             msg_flags: 0,
+            witness: core::ptr::null(),
+            is_doubtful: false,
         }
     }
 
@@ -143,20 +151,21 @@ impl View {
         if moved < 0 {
             return Self::nothing();
         }
+        let witness = message.cast::<c_void>();
         // SAFETY: the kernel has just written to it.
         let message = unsafe { message.read_unaligned() };
         // SAFETY: the kernel has just walked the array.
         let view = unsafe { Self::iovecs(message.msg_iov, message.msg_iovlen, moved) }
             .addressed(message.msg_name, message.msg_namelen, NETLINK_NAME_LEN)
             .controlled(&message);
-        Self { msg_flags: message.msg_flags, ..view }
+        Self { msg_flags: message.msg_flags, witness, ..view }
     }
 
     /// A value of so many bytes that the call took or gave, such as an option's.
     pub(crate) fn option(base: *const c_void, len: socklen_t, ret: c_int) -> Self {
         let len = usize::try_from(len).unwrap_or(0).min(MAX_OPTION_LEN);
         let moved = if ret < 0 { -1 } else { isize::try_from(len).unwrap_or(0) };
-        Self::buffer(base, len, moved)
+        Self { is_doubtful: true, ..Self::buffer(base, len, moved) }
     }
 
     fn addressed(self, name: *const c_void, len: socklen_t, most: usize) -> Self {
@@ -196,16 +205,24 @@ impl View {
         if ret < 0 || name.is_null() {
             return self;
         }
+        let witness = len.cast::<c_void>();
         // SAFETY: the kernel has just written to it.
         let len = unsafe { returned(len) };
-        self.addressed(name.cast::<c_void>(), len, NETLINK_NAME_LEN)
+        Self { witness, ..self }.addressed(name.cast::<c_void>(), len, NETLINK_NAME_LEN)
     }
 
-    /// The same without an address or control data that cannot be read. A program may leave a wild
-    /// pointer beside a length of 0, which the kernel overwrites with what it would have written.
+    /// The same without an address, control data or an option's value that cannot be read. A program
+    /// may leave a wild pointer beside a length of 0, which the kernel overwrites with what it would
+    /// have written.
     pub(crate) fn readable(&self) -> Self {
-        let checked = |span: Span| if span.is_readable() { span } else { Span::EMPTY };
-        Self { name: checked(self.name), control: checked(self.control), ..*self }
+        let checked = |span: Span| {
+            let readable = span.is_near(self.witness) || span.is_readable();
+            if readable { span } else { Span::EMPTY }
+        };
+        let is_doubtful = self.is_doubtful
+            && self.memory.at(0).is_some_and(|span| !span.first(self.moved).is_readable());
+        let moved = if is_doubtful { 0 } else { self.moved };
+        Self { name: checked(self.name), control: checked(self.control), moved, ..*self }
     }
 
     /// The same without the caller's bytes, for when the kernel could not read them again.
@@ -265,6 +282,15 @@ impl Payload {
         }
         (used, taken)
     }
+}
+
+/// Copies a span into a ring, so many bytes behind a position; false if there is no place.
+///
+/// Only for spans of slices, and of views that [`View::readable`] let pass.
+pub(crate) fn copy(span: &Span, map: &Map, position: u64, offset: usize) -> bool {
+    // SAFETY: readable: a slice's, or bytes that the kernel has just read or written in this very
+    // call, or said it could.
+    unsafe { map.copy_in(position, offset, span.base(), span.len()) }
 }
 
 /// The messages of one sendmmsg or recvmmsg.

@@ -1,4 +1,4 @@
-//! Bytes that only the kernel reads.
+//! Bytes of the program, by address and length; nothing here reads them.
 #![forbid(unsafe_code)]
 
 use core::ffi::c_void;
@@ -8,7 +8,7 @@ use libc::iovec;
 
 use crate::sys::memory;
 
-/// Bytes somewhere in the program, for the kernel to read.
+/// Bytes somewhere in the program.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Span(iovec);
@@ -32,9 +32,24 @@ impl Span {
         self.0.iov_len
     }
 
+    /// Where they begin.
+    pub(super) fn base(&self) -> *const u8 {
+        self.0.iov_base.cast::<u8>()
+    }
+
     /// At most the first `len` bytes.
     pub(crate) fn first(&self, len: usize) -> Self {
         Self::new(self.0.iov_base, self.len().min(len))
+    }
+
+    /// Whether they lie in the memory page of something that is mapped.
+    pub(super) fn is_near(&self, mapped: *const c_void) -> bool {
+        /// Smallest page size there is.
+        const PAGE_LEN: usize = 4096;
+        let page = |address: usize| address / PAGE_LEN;
+        let first = self.0.iov_base.addr();
+        let last = first.saturating_add(self.len().saturating_sub(1));
+        page(first) == page(mapped.addr()) && page(last) == page(first)
     }
 
     /// Whether the kernel can read the first and the last bytes.

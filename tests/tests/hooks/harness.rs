@@ -91,10 +91,19 @@ pub(crate) fn bare(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// A command that runs under the shim, whose records go to a viewer.
+/// How records go to a viewer.
+pub(crate) const TRANSPORTS: [&str; 2] = ["socket", "ring"];
+
+/// A command that runs under the shim, whose records go to a viewer over the socket.
 pub(crate) fn to_viewer(program: impl AsRef<OsStr>, socket: &Path) -> Command {
+    by(TRANSPORTS[0], program, socket)
+}
+
+/// A command that runs under the shim, whose records go to a viewer by one of the transports.
+pub(crate) fn by(transport: &str, program: impl AsRef<OsStr>, socket: &Path) -> Command {
     let mut command = bare(program);
     command.env("LD_PRELOAD", shim()).env("NLHOOK_SOCKET", socket);
+    command.env("NLHOOK_TRANSPORT", transport);
     command
 }
 

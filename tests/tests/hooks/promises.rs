@@ -6,19 +6,25 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Scratch, bare, library, run, to_file, to_viewer, tracee};
+use crate::harness::{Scratch, TRANSPORTS, bare, by, library, run, to_file, to_viewer, tracee};
 use crate::stream::{Frames, Viewer};
 
-/// What a tracee prints without the shim, and under it with a viewer and a file.
+/// What a tracee prints without the shim, and under it with a viewer and a file; the same by each
+/// transport.
 fn both_ways(name: &str) -> (String, String) {
-    let scratch = Scratch::new();
-    let viewer = Viewer::listen(&scratch.join("viewer.sock"));
     let bare = run(&mut bare(tracee(name)));
-    let mut command = to_viewer(tracee(name), &scratch.join("viewer.sock"));
-    let traced = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")));
-    viewer.finish().iter().for_each(Frames::check);
-    Frames::of_file(&scratch.join("x.nlcap")).check();
-    (bare, traced)
+    let traced = TRANSPORTS.map(|transport| {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+        let mut command = by(transport, tracee(name), &scratch.join("viewer.sock"));
+        let traced = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")));
+        viewer.finish().iter().for_each(Frames::check);
+        Frames::of_file(&scratch.join("x.nlcap")).check();
+        traced
+    });
+    let [by_socket, by_ring] = traced;
+    assert_eq!(by_socket, by_ring);
+    (bare, by_ring)
 }
 
 #[test]

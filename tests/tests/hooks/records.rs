@@ -1,6 +1,6 @@
 //! What the shim must see.
 
-use crate::harness::{Scratch, bare, run, to_file, to_viewer, tracee};
+use crate::harness::{Scratch, TRANSPORTS, bare, by, run, to_file, tracee};
 use crate::stream::{Frames, Viewer};
 use crate::text;
 
@@ -22,11 +22,14 @@ fn self_expecting(name: &str) {
     frames.check();
     compare(&said, &frames);
 
-    let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-    let said = run(&mut to_viewer(tracee(name), &scratch.join("viewer.sock")));
-    let frames = viewer.only();
-    frames.check();
-    compare(&said, &frames);
+    for transport in TRANSPORTS {
+        let socket = scratch.join(transport);
+        let viewer = Viewer::listen(&socket);
+        let said = run(&mut by(transport, tracee(name), &socket));
+        let frames = viewer.only();
+        frames.check();
+        compare(&said, &frames);
+    }
 }
 
 #[test]
@@ -102,10 +105,11 @@ fn sockets_are_described_again_when_they_change() {
 
 #[test]
 fn each_kind_of_child_is_recorded_as_itself() {
-    for way in ["fork", "_Fork", "raw", "clone", "double", "vfork", "closer", "spawn", "exec"] {
+    let ways = ["fork", "_Fork", "raw", "clone", "double", "vfork", "closer", "spawn", "exec"];
+    for (transport, way) in TRANSPORTS.iter().flat_map(|it| ways.map(|way| (it, way))) {
         let scratch = Scratch::new();
         let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-        let command = &mut to_viewer(tracee("family"), &scratch.join("viewer.sock"));
+        let command = &mut by(transport, tracee("family"), &scratch.join("viewer.sock"));
         let said = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).arg(way));
         let mut streams = viewer.finish();
         streams.push(Frames::of_file(&scratch.join("x.nlcap")));
@@ -173,13 +177,17 @@ fn nothing_but_netlink_is_recorded() {
 
 #[test]
 fn a_signal_handler_that_sends_is_recorded_whole() {
-    let scratch = Scratch::new();
-    let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-    let mut command = to_viewer(tracee("storm"), &scratch.join("viewer.sock"));
-    let said =
-        run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).env("NLHOOK_BLOCK_MS", "10000"));
-    let sent: Vec<usize> = said.split_whitespace().map(|n| n.parse().expect("a number")).collect();
-    for frames in [viewer.only(), Frames::of_file(&scratch.join("x.nlcap"))] {
+    let storm = |transport: &str| {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+        let mut command = by(transport, tracee("storm"), &scratch.join("viewer.sock"));
+        command.env("NLHOOK_FILE", scratch.join("x.nlcap")).env("NLHOOK_BLOCK_MS", "10000");
+        let said = run(&mut command);
+        let sent = said.split_whitespace().map(|n| n.parse().expect("a number"));
+        let sent: Vec<usize> = sent.collect();
+        [viewer.only(), Frames::of_file(&scratch.join("x.nlcap"))].map(|it| (it, sent.clone()))
+    };
+    for (frames, sent) in TRANSPORTS.iter().flat_map(|transport| storm(transport)) {
         assert_eq!((frames.skipped, frames.lost()), (0, (0, 0)));
         let by_handler = |it: &&(u64, u32)| it.1 & (1 << 30) != 0;
         let all = frames.sequence();
@@ -190,13 +198,16 @@ fn a_signal_handler_that_sends_is_recorded_whole() {
 
 #[test]
 fn threads_are_recorded_whatever_becomes_of_them() {
-    let scratch = Scratch::new();
-    let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-    let command = &mut to_viewer(tracee("threads"), &scratch.join("viewer.sock"));
-    let said =
-        run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).env("NLHOOK_BLOCK_MS", "10000"));
-    assert_eq!(said, run(&mut bare(tracee("threads"))));
-    for frames in [viewer.only(), Frames::of_file(&scratch.join("x.nlcap"))] {
+    let bare = run(&mut bare(tracee("threads")));
+    let threads = |transport: &str| {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+        let mut command = by(transport, tracee("threads"), &scratch.join("viewer.sock"));
+        command.env("NLHOOK_FILE", scratch.join("x.nlcap")).env("NLHOOK_BLOCK_MS", "10000");
+        assert_eq!(run(&mut command), bare);
+        [viewer.only(), Frames::of_file(&scratch.join("x.nlcap"))]
+    };
+    for frames in TRANSPORTS.iter().flat_map(|transport| threads(transport)) {
         assert_eq!((frames.skipped, frames.lost()), (0, (0, 0)));
         assert_eq!(frames.sequence().len(), 4001);
         let tids = frames.calls().into_iter().map(|(_, call, _)| call.head.tid);

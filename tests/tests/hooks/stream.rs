@@ -2,13 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::Read;
+use std::io::{IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use nlproto::{Call, Event, FrameReader, Function, Hello, Record, Socket, capture, codec};
 
@@ -207,8 +211,17 @@ impl Viewer {
 }
 
 fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> Vec<u8> {
-    let mut bytes = Vec::new();
     let mut portion = vec![0; 1 << 16];
+    while paused.load(Ordering::Acquire) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let (n, ring) = read_first(&stream, &mut portion);
+    let mut bytes = portion[..n].to_vec();
+    if let Some(ring) = ring {
+        assert_eq!(stream.read(&mut portion).expect("the end"), 0, "the connection is kept");
+        crate::ring::read_all(&ring, paused, &mut bytes);
+        return bytes;
+    }
     loop {
         while paused.load(Ordering::Acquire) {
             thread::sleep(Duration::from_millis(1));
@@ -218,4 +231,17 @@ fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> Vec<u8> {
             Ok(n) => bytes.extend_from_slice(&portion[..n]),
         }
     }
+}
+
+/// The first bytes of a connection, and the ring that may come along with them.
+fn read_first(stream: &UnixStream, room: &mut [u8]) -> (usize, Option<OwnedFd>) {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let received = recvmsg(stream, &mut [IoSliceMut::new(room)], &mut control, flags);
+    let ring = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    (received.map_or(0, |received| received.bytes), ring)
 }

@@ -24,9 +24,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("main", &["cli", "error"]),
 ];
 
-/// The shim's files that may have unsafe code: the hooks and what they call, the one that reads the
-/// caller's memory, system calls, and the constructor.
+/// The files that may have unsafe code: the mapping of shared memory; and of the shim's the hooks and
+/// what they call, the one that reads the caller's memory, system calls, and the constructor.
 const UNSAFE: &[&str] = &[
+    "proto/ring-map/src/lib.rs",
     "shim/src/hooks/",
     "shim/src/init.rs",
     "shim/src/real.rs",

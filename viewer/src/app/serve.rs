@@ -52,15 +52,15 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
                 }
                 reading.recycle(chunk);
             }
-            Event::Closed(id) => {
+            Event::Closed { id, lost } => {
                 if let Some(speaker) = speakers.remove(&id) {
-                    speaker.end(&speakers, session);
+                    speaker.end(&speakers, lost, session);
                 }
             }
             Event::Left(id) => {
                 if let Some(speaker) = speakers.remove(&id) {
                     left.extend(speaker.who(session));
-                    speaker.end(&speakers, session);
+                    speaker.end(&speakers, 0, session);
                 }
             }
         }
@@ -92,8 +92,8 @@ impl Speaker {
         false
     }
 
-    /// The connection is closed: takes what is left of it.
-    fn end(mut self, others: &HashMap<u64, Self>, session: &mut Session) {
+    /// The connection is closed: takes what is left of it. So many records are known to be lost.
+    fn end(mut self, others: &HashMap<u64, Self>, lost: u64, session: &mut Session) {
         let torn = self.stream.finish(&mut |piece| match piece {
             Piece::Frame(head, whole, body) => session.frame(&head, whole, body),
             Piece::Skipped(len) => self.skipped = self.skipped.saturating_add(len),
@@ -103,12 +103,10 @@ impl Speaker {
             let pid = self.connection.peer.pid;
             say(format_args!("process {pid} sent {skipped} bytes that belong to no record"));
         }
-        for key in self.processes {
-            // It may have connected anew before we saw the old connection close.
-            if !others.values().any(|other| other.processes.contains(&key)) {
-                session.end_process(key);
-            }
-        }
+        // A process may have connected anew before we saw the old connection close.
+        let goes_on = |key: &u64| others.values().any(|other| other.processes.contains(key));
+        self.processes.retain(|key| !goes_on(key));
+        session.end_processes(&self.processes, lost);
     }
 
     /// The processes that speak by it.

@@ -114,9 +114,9 @@ impl Session {
         self.show.names = (self.show.no_names)();
     }
 
-    /// A process will say no more.
-    pub(super) fn end_process(&mut self, key: u64) {
-        self.reassembly.end_process(key, &mut self.show);
+    /// Processes that shared a connection will say no more. They say that so much is lost.
+    pub(super) fn end_processes(&mut self, keys: &[u64], lost: u64) {
+        self.reassembly.end_processes(keys, lost, &mut self.show);
     }
 
     /// What is known of a process.

@@ -1,20 +1,27 @@
-//! The thread that accepts connections and reads them, so that decoding never keeps a program
-//! waiting longer than the queue between the two is long.
+//! The thread that accepts connections and reads them and their rings, so that decoding never keeps a
+//! program waiting longer than the queue between the two is long.
+//!
+//! A program that hands over a ring has no other way to say that there is something in it than the
+//! ring itself: so rings are looked at often while there is something, and rarely while there is not.
 //!
 //! Bytes are handed on as they come, in buffers that come back; what they mean is not looked at here.
 
-use std::io::{self, Read};
-use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::io::{self, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use super::Error;
+use super::ring::{self, Ring};
 use super::socket::{Admission, Listener, Peer};
 use crate::error::{reason, say};
 
@@ -25,6 +32,10 @@ const QUEUE_LEN: usize = 64;
 /// What is read of one connection after the reader was told to stop: more than any socket holds
 /// unless root made it bigger, yet an end even if the program never pauses.
 const MAX_AFTER_STOP: usize = 16 << 20;
+/// How often rings are looked at while there is something in one of them.
+const BUSY_PACE: Duration = Duration::from_micros(500);
+/// How often rings are looked at when there has been nothing for a while.
+const IDLE_PACE: Duration = Duration::from_millis(20);
 /// Connections accepted after the stop, more than wait in any queue by default.
 const MAX_BACKLOG: usize = 4096;
 /// How long accepting pauses when there is no descriptor left for another connection.
@@ -37,14 +48,13 @@ pub struct Connection {
     pub id: u64,
     /// Who is at its other end.
     pub peer: Peer,
-    stream: UnixStream,
+    refused: AtomicBool,
 }
 
 impl Connection {
-    /// Nothing more is wanted from it: hangs up. The reader sees its end and reports it closed.
+    /// Nothing more is wanted from it: the reader hangs up when more comes, and reports it closed.
     pub fn refuse(&self) {
-        // It fails if the peer has hung up first.
-        let _closed_already = self.stream.shutdown(Shutdown::Both);
+        self.refused.store(true, Ordering::Relaxed);
     }
 }
 
@@ -55,8 +65,13 @@ pub enum Event {
     Opened(Arc<Connection>),
     /// Bytes of a connection. The buffer goes back by [`Reading::recycle`].
     Bytes(u64, Chunk),
-    /// No more will come of it.
-    Closed(u64),
+    /// No more will come of this connection.
+    Closed {
+        /// Which.
+        id: u64,
+        /// How many records its programs know to be lost, where they share memory with us.
+        lost: u64,
+    },
     /// The reader was stopped while it was still open.
     Left(u64),
 }
@@ -131,6 +146,7 @@ pub fn start(listener: Listener, admission: Admission, stop: UnixStream) -> Resu
         budget: usize::MAX,
         pause: false,
         told_of_pause: false,
+        pace: BUSY_PACE,
         events: event_sender,
         spare: spare_receiver,
     };
@@ -146,9 +162,20 @@ struct NobodyListens;
 
 struct Open {
     connection: Arc<Connection>,
+    input: Input,
     /// What may still be read, in bytes.
     budget: usize,
     done: bool,
+}
+
+/// Where a connection's bytes come from.
+enum Input {
+    /// A ring can only come along with its first bytes.
+    Stream {
+        stream: UnixStream,
+        is_silent: bool,
+    },
+    Ring(Box<Ring>),
 }
 
 struct Reader {
@@ -162,6 +189,8 @@ struct Reader {
     /// Accepting failed: not to be tried again at once.
     pause: bool,
     told_of_pause: bool,
+    /// How long to wait before rings are looked at again.
+    pace: Duration,
     events: Sender<Event>,
     spare: Receiver<Chunk>,
 }
@@ -191,7 +220,10 @@ impl Reader {
         self.pause = true;
         loop {
             let ready = self.poll(Some(Timespec { tv_sec: 0, tv_nsec: 0 }));
-            if !self.read(&ready.connections)? {
+            let streams = self.read(&ready.connections)?;
+            let rings = self.read_rings(true)?;
+            self.close()?;
+            if !streams && !rings {
                 return Ok(());
             }
         }
@@ -199,13 +231,15 @@ impl Reader {
 
     fn read_until_stopped(&mut self) -> Result<(), NobodyListens> {
         loop {
-            let timeout = self.pause.then_some(NO_DESCRIPTOR_PAUSE);
+            let timeout = self.pause.then_some(NO_DESCRIPTOR_PAUSE).or_else(|| self.ring_pause());
             let ready = self.poll(timeout);
             if ready.stop {
                 return Ok(());
             }
             self.pause = false;
             self.read(&ready.connections)?;
+            self.read_rings(false)?;
+            self.close()?;
             for number in ready.listeners {
                 self.accept(number)?;
             }
@@ -217,7 +251,7 @@ impl Reader {
         let accepting = if self.pause { &[] } else { self.listener.sockets() };
         let wanted = std::iter::once(self.stop.as_fd())
             .chain(accepting.iter().map(AsFd::as_fd))
-            .chain(self.connections.iter().map(|open| open.connection.stream.as_fd()));
+            .chain(self.connections.iter().filter_map(Open::descriptor));
         let mut fds: Vec<_> =
             wanted.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         // Interrupted is as good as nothing ready; no other failure can befall these descriptors.
@@ -229,10 +263,17 @@ impl Reader {
         Ready { stop, listeners, connections: ready.collect() }
     }
 
+    /// How long to wait for other things before rings are looked at again; None without rings.
+    fn ring_pause(&self) -> Option<Timespec> {
+        let has_rings = self.connections.iter().any(|open| matches!(open.input, Input::Ring(_)));
+        has_rings.then_some(Timespec { tv_sec: 0, tv_nsec: self.pace.subsec_nanos().into() })
+    }
+
     /// Reads each ready connection once; says whether anything came of it.
     fn read(&mut self, ready: &[bool]) -> Result<bool, NobodyListens> {
         let mut progress = false;
-        for (open, _) in self.connections.iter_mut().zip(ready).filter(|(_, ready)| **ready) {
+        let streams = self.connections.iter_mut().filter(|open| open.descriptor().is_some());
+        for (open, _) in streams.zip(ready).filter(|(_, ready)| **ready) {
             let mut chunk = self.spare.try_recv().unwrap_or_else(|_| Chunk::new());
             progress |= open.read(&mut chunk);
             if chunk.len > 0 {
@@ -240,11 +281,70 @@ impl Reader {
                 self.events.send(event).map_err(|_| NobodyListens)?;
             }
         }
+        Ok(progress)
+    }
+
+    /// Takes a turn at each ring; says whether anything came of it. At the end, whether a ring's
+    /// programs are gone is asked at once.
+    fn read_rings(&mut self, at_end: bool) -> Result<bool, NobodyListens> {
+        let now = Instant::now();
+        let heartbeat_ms = ring::now_ms();
+        let (mut progress, mut more) = (false, false);
+        let mut chunk = None;
+        for open in &mut self.connections {
+            let Input::Ring(ring) = &mut open.input else { continue };
+            let mut filled = match chunk.take() {
+                Some(chunk) => chunk,
+                None => self.spare.try_recv().unwrap_or_else(|_| Chunk::new()),
+            };
+            filled.len = 0;
+            ring.beat(heartbeat_ms);
+            let room = filled.room.len().min(open.budget);
+            let room = filled.room.get_mut(..room).unwrap_or_default();
+            if open.connection.refused.load(Ordering::Relaxed) {
+                open.done = true;
+            } else {
+                match ring.take(room, now, at_end) {
+                    Ok(turn) => {
+                        filled.len = turn.len;
+                        more |= turn.is_full;
+                        open.done = turn.is_last;
+                    }
+                    Err(error) => {
+                        let pid = open.connection.peer.pid;
+                        say(format_args!("process {pid} is not listened to any more: {error}"));
+                        open.done = true;
+                    }
+                }
+            }
+            if filled.len > 0 {
+                progress = true;
+                open.budget = open.budget.saturating_sub(filled.len);
+                let event = Event::Bytes(open.connection.id, filled);
+                self.events.send(event).map_err(|_| NobodyListens)?;
+            } else {
+                chunk = Some(filled);
+            }
+        }
+        self.pace = match (more, progress) {
+            (true, _) => Duration::ZERO,
+            (_, true) => BUSY_PACE,
+            _ => self.pace.saturating_mul(2).clamp(BUSY_PACE, IDLE_PACE),
+        };
+        Ok(progress)
+    }
+
+    /// Lets go of the connections that are done with.
+    fn close(&mut self) -> Result<(), NobodyListens> {
         for open in self.connections.extract_if(.., |open| open.done) {
-            let event = Event::Closed(open.connection.id);
+            let lost = match &open.input {
+                Input::Ring(ring) => ring.lost(),
+                _ => 0,
+            };
+            let event = Event::Closed { id: open.connection.id, lost };
             self.events.send(event).map_err(|_| NobodyListens)?;
         }
-        Ok(progress)
+        Ok(())
     }
 
     /// Accepts one connection; says whether there was one.
@@ -276,30 +376,64 @@ impl Reader {
             ));
             return Ok(true);
         }
-        let connection = Arc::new(Connection { id: self.opened, peer, stream });
+        let connection =
+            Arc::new(Connection { id: self.opened, peer, refused: AtomicBool::new(false) });
+        let input = Input::Stream { stream, is_silent: true };
         self.opened = self.opened.wrapping_add(1);
         self.events.send(Event::Opened(Arc::clone(&connection))).map_err(|_| NobodyListens)?;
-        self.connections.push(Open { connection, budget: self.budget, done: false });
+        self.connections.push(Open { connection, input, budget: self.budget, done: false });
+        self.pace = BUSY_PACE;
         Ok(true)
     }
 }
 
 impl Open {
+    /// What to wait for, unless it is a ring.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.input {
+            Input::Stream { stream, .. } => Some(stream.as_fd()),
+            Input::Ring(_) => None,
+        }
+    }
+
     /// Reads once; says whether there was something to read.
     fn read(&mut self, chunk: &mut Chunk) -> bool {
         chunk.len = 0;
+        if self.connection.refused.load(Ordering::Relaxed) {
+            self.done = true;
+            return true;
+        }
         if self.budget == 0 {
             return false;
         }
-        match (&self.connection.stream).read(&mut chunk.room) {
+        let mut passed = None;
+        let Input::Stream { stream, is_silent } = &mut self.input else { return false };
+        let read = if *is_silent {
+            receive_first(stream, &mut chunk.room, &mut passed)
+        } else {
+            stream.read(&mut chunk.room)
+        };
+        match read {
             Ok(0) => self.done = true,
             Ok(n) => {
+                *is_silent = false;
                 chunk.len = n;
                 self.budget = self.budget.saturating_sub(n);
             }
             Err(e) if is_for_later(&e) => return false,
             // Reset: the peer ended without having read what nobody sends it.
             Err(_) => self.done = true,
+        }
+        if let Some(file) = passed {
+            match Ring::new(file, self.connection.peer.pid) {
+                // The connection has done what it was for.
+                Ok(ring) => self.input = Input::Ring(Box::new(ring)),
+                Err(error) => {
+                    let pid = self.connection.peer.pid;
+                    say(format_args!("process {pid} is not listened to: {error}"));
+                    self.done = true;
+                }
+            }
         }
         true
     }
@@ -312,6 +446,24 @@ struct Ready {
     listeners: Vec<usize>,
     /// For each connection, whether it is ready.
     connections: Vec<bool>,
+}
+
+/// Reads the first bytes of a connection, and the descriptor that may come along with them.
+fn receive_first(
+    stream: &UnixStream,
+    room: &mut [u8],
+    passed: &mut Option<OwnedFd>,
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received =
+        recvmsg(stream, &mut [IoSliceMut::new(room)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            *passed = descriptors.last();
+        }
+    }
+    Ok(received.bytes)
 }
 
 /// Accepts a connection that does not block; None if there is none after all.

@@ -134,6 +134,20 @@ impl Reassembly {
         }
     }
 
+    /// No more will come of these processes, which say that they lost so much together: what nobody
+    /// has been told of was lost at their end, and is told as the last one's.
+    pub fn end_processes(&mut self, keys: &[u64], lost: u64, to: &mut impl Receiver) {
+        let mut known = 0_u64;
+        for (number, key) in (1..).zip(keys) {
+            let Some(mut entry) = self.processes.remove(key) else { continue };
+            entry.close(&mut self.unfinished_len, to);
+            known = known.saturating_add(entry.process.lost);
+            if number == keys.len() {
+                entry.lose(lost.saturating_sub(known), to);
+            }
+        }
+    }
+
     /// No more will come at all.
     pub fn end(&mut self, to: &mut impl Receiver) {
         let mut keys: Vec<u64> = self.processes.keys().copied().collect();

@@ -1,0 +1,257 @@
+//! The memory that a traced program and `nlview` share, behind a safe interface.
+//!
+//! Both sides map a memory file that is sealed against shrinking, so that no access can fault
+//! whatever the other side does. Everything shared is accessed through atomic words, or copied: no
+//! reference to it is ever given out. What the words mean is [`nlproto::ring`]'s.
+//!
+//! This crate is small so that it can be read whole: it is the only unsafe code that the viewer
+//! relies on. It calls the kernel by number, since the shim hooks libc's functions, and sets errno.
+#![no_std]
+
+use core::ffi::{c_int, c_long, c_void};
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use nlproto::ring::{Layout, Word, Words};
+
+/// The seals without which a file is not mapped: it can neither shrink nor grow.
+const SEALS: c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+
+/// Why a file is not mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error {
+    /// The kernel refuses; errno says why.
+    Kernel,
+    /// It is no memory file that is sealed against changes of its length.
+    NotSealed,
+    /// Its length is not that of a ring.
+    Length(u64),
+}
+
+/// What a mapping is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading and writing.
+    Shared,
+    /// Reading what nobody writes any more: stores are left out.
+    Rest,
+}
+
+/// A mapped ring.
+#[derive(Debug)]
+pub struct Map {
+    base: NonNull<u8>,
+    layout: Layout,
+    access: Access,
+}
+
+// SAFETY: the memory is shared with other processes in any case, and every access is atomic or a
+// copy into or out of it; the mapping itself changes only when its one owner drops it.
+unsafe impl Send for Map {}
+// SAFETY: as above.
+unsafe impl Sync for Map {}
+
+/// Makes a sealed memory file of this layout's length, closed on exec.
+///
+/// Callers see to it that the length is within the limit on file sizes, or the kernel may answer
+/// with a signal.
+///
+/// # Errors
+/// [`Error::Kernel`].
+pub fn create(layout: Layout) -> Result<c_int, Error> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: a terminated name.
+    let fd = unsafe { libc::syscall(libc::SYS_memfd_create, c"nlring".as_ptr(), flags) };
+    let fd = c_int::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or(Error::Kernel)?;
+    let len = layout.file_len() as u64;
+    // SAFETY: touches no memory.
+    let sized = unsafe { libc::syscall(libc::SYS_ftruncate, c_long::from(fd), len) } == 0;
+    if sized && control(fd, libc::F_ADD_SEALS, SEALS) == 0 {
+        return Ok(fd);
+    }
+    // SAFETY: touches no memory; the descriptor is ours.
+    unsafe { libc::syscall(libc::SYS_close, c_long::from(fd)) };
+    Err(Error::Kernel)
+}
+
+/// Sees to it that nobody can write to a memory file any more, which fails as long as anybody has it
+/// mapped for writing: so it tells whether the last producer is gone.
+pub fn seal_if_unmapped(fd: c_int) -> bool {
+    control(fd, libc::F_ADD_SEALS, libc::F_SEAL_WRITE) == 0
+}
+
+fn control(fd: c_int, command: c_int, argument: c_int) -> c_long {
+    // SAFETY: only for commands that take an integer or nothing.
+    unsafe {
+        libc::syscall(
+            libc::SYS_fcntl,
+            c_long::from(fd),
+            c_long::from(command),
+            c_long::from(argument),
+        )
+    }
+}
+
+fn file_len(fd: c_int) -> Option<u64> {
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: on 64-bit systems libc's structure is the kernel's.
+    let ret = unsafe { libc::syscall(libc::SYS_fstat, c_long::from(fd), stat.as_mut_ptr()) };
+    if ret != 0 {
+        return None;
+    }
+    // SAFETY: zeroed, which is a value, then written by the kernel.
+    u64::try_from(unsafe { stat.assume_init_ref() }.st_size).ok()
+}
+
+impl Map {
+    /// Maps a memory file, if it is sealed and has the length of a ring.
+    ///
+    /// # Errors
+    /// It has not, or the kernel refuses.
+    pub fn new(fd: c_int, access: Access) -> Result<Self, Error> {
+        let seals = control(fd, libc::F_GET_SEALS, 0);
+        if seals < 0 || seals & c_long::from(SEALS) != c_long::from(SEALS) {
+            return Err(Error::NotSealed);
+        }
+        let len = file_len(fd).ok_or(Error::Kernel)?;
+        let layout = Layout::of_file(len).ok_or(Error::Length(len))?;
+        let (protection, flags) = match access {
+            Access::Shared => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED),
+            Access::Rest => (libc::PROT_READ, libc::MAP_PRIVATE),
+        };
+        // SAFETY: a new mapping at a place of the kernel's choice.
+        let base = unsafe {
+            libc::syscall(
+                libc::SYS_mmap,
+                core::ptr::null::<c_void>(),
+                len,
+                c_long::from(protection),
+                c_long::from(flags),
+                c_long::from(fd),
+                0_i64,
+            )
+        };
+        // The kernel's errors are -1 after libc has set errno.
+        let base = usize::try_from(base).map_err(|_negative| Error::Kernel)?;
+        let base = NonNull::new(core::ptr::with_exposed_provenance_mut(base));
+        Ok(Self { base: base.ok_or(Error::Kernel)?, layout, access })
+    }
+
+    /// Where things are in it.
+    #[must_use]
+    #[inline]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    #[inline]
+    fn word(&self, word: Word) -> Option<&AtomicU64> {
+        let offset = self.layout.offset(word)?;
+        // SAFETY: the layout's offsets lie within the mapping, whose length is the layout's.
+        let place = unsafe { self.base.add(offset) }.cast::<AtomicU64>();
+        // SAFETY: aligned, as the mapping begins a page and the offsets of words are multiples of 8;
+        // mapped, and not to be lost since the file cannot shrink, as long as `self` is borrowed; and
+        // only ever accessed atomically.
+        Some(unsafe { place.as_ref() })
+    }
+
+    /// Adds to a word.
+    pub fn add(&self, word: Word, count: u64) {
+        if let (Some(word), Access::Shared) = (self.word(word), self.access) {
+            word.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Copies `len` bytes into the data from `offset` bytes behind a position; false, and nothing is
+    /// copied, if they would not lie before the end.
+    ///
+    /// # Safety
+    /// `from` is valid for reads of `len` bytes.
+    #[inline]
+    pub unsafe fn copy_in(
+        &self,
+        position: u64,
+        offset: usize,
+        from: *const u8,
+        len: usize,
+    ) -> bool {
+        let Some(end) = offset.checked_add(len) else { return false };
+        let (Some(start), Access::Shared) = (self.layout.data(position, end), self.access) else {
+            return false;
+        };
+        // SAFETY: the layout has just said that the end lies within the mapping, and `offset` is
+        // before it.
+        let to = unsafe { self.base.add(start.wrapping_add(offset)) };
+        // SAFETY: readable by the caller's promise, writable as above. They do not overlap: nobody
+        // but this crate knows where the mapping is. The viewer does not read what is not committed.
+        unsafe { core::ptr::copy_nonoverlapping(from, to.as_ptr(), len) };
+        true
+    }
+
+    /// Copies a slice into the data from a position on; false, and nothing is copied, if it would not
+    /// lie before the end.
+    pub fn put(&self, position: u64, bytes: &[u8]) -> bool {
+        // SAFETY: a slice is valid for reads of its length.
+        unsafe { self.copy_in(position, 0, bytes.as_ptr(), bytes.len()) }
+    }
+
+    /// Copies bytes out of the data from a position on; false, and nothing is copied, if they would
+    /// not lie before the end.
+    ///
+    /// Word by word, each atomically: a program that misbehaves may be writing meanwhile, and then
+    /// gets what it wrote last or before, but the viewer's copy is one thing from then on.
+    pub fn copy_out(&self, position: u64, to: &mut [u8]) -> bool {
+        let Some(start) = self.layout.data(position, to.len()) else { return false };
+        let word = |index: usize| {
+            let offset = start.wrapping_add(index.wrapping_mul(size_of::<u64>()));
+            // SAFETY: the data begins and ends at multiples of 8, so the whole of a word lies within
+            // the mapping if its first byte does, as the layout has just said.
+            let place = unsafe { self.base.add(offset) }.cast::<AtomicU64>();
+            // SAFETY: as in `word`; mapped pages hold a value in any case.
+            unsafe { place.as_ref() }.load(Ordering::Relaxed).to_ne_bytes()
+        };
+        let (words, rest) = to.as_chunks_mut::<{ size_of::<u64>() }>();
+        for (index, to) in words.iter_mut().enumerate() {
+            *to = word(index);
+        }
+        if !rest.is_empty() {
+            for (to, from) in rest.iter_mut().zip(word(words.len())) {
+                *to = from;
+            }
+        }
+        true
+    }
+}
+
+impl Words for Map {
+    #[inline]
+    fn load(&self, word: Word) -> u64 {
+        self.word(word).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    fn store(&self, word: Word, value: u64) {
+        if let (Some(word), Access::Shared) = (self.word(word), self.access) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    #[inline]
+    fn replace(&self, word: Word, old: u64, new: u64) -> Result<(), u64> {
+        match (self.word(word), self.access) {
+            (Some(word), Access::Shared) => {
+                word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).map(|_old| ())
+            }
+            _ => Err(old.wrapping_add(1)),
+        }
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        let len = self.layout.file_len() as u64;
+        // SAFETY: the mapping is this value's own, and no borrow of it is left.
+        unsafe { libc::syscall(libc::SYS_munmap, self.base.as_ptr(), len) };
+    }
+}

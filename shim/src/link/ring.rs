@@ -1,0 +1,187 @@
+//! The ring shared with the viewer, on the producers' side; `nlproto::ring` is the protocol.
+//!
+//! A frame costs no system call as long as there is room. No descriptor is kept, so there is none
+//! that the program could close, inherit or write to; what is in the ring is the viewer's, even if
+//! the program is killed the next moment.
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use nlproto::ring::{Claim, Claiming, HEARTBEAT_MAX_AGE_MS, Layout, Progress, VERSION};
+use nlproto::ring::{MAGIC, Word, Words};
+use nlring::{Access, Map};
+use once_cell::race::OnceRef;
+
+use super::Outcome;
+use crate::config::Config;
+use crate::process::{Account, Process};
+use crate::sys;
+use crate::view::{self, Span};
+
+/// Rings that one program image may make: one more each time that its viewer has died and another
+/// has come. Old ones stay mapped, since a thread may be writing.
+const MAX_RINGS: usize = 8;
+
+/// A viewer from which nothing was heard for so long may have died, and another taken its place.
+const SILENCE_MS: u64 = 10_000;
+
+/// Tells the identity of a ring from that of a parked descriptor.
+const RING: u64 = 1 << 63;
+
+/// A ring.
+pub(super) struct Ring {
+    map: Map,
+    identity: u64,
+    pid_namespace: u64,
+    made_ms: u64,
+}
+
+static RINGS: [OnceRef<'static, Ring>; MAX_RINGS] = [const { OnceRef::new() }; MAX_RINGS];
+
+/// One more than the index of the ring in use; 0 for none.
+static CURRENT: AtomicUsize = AtomicUsize::new(0);
+
+/// The ring in use, unless its viewer has said that it is gone.
+pub(super) fn current() -> Option<&'static Ring> {
+    let index = CURRENT.load(Ordering::Acquire).checked_sub(1)?;
+    let ring = RINGS.get(index)?.get()?;
+    (ring.map.load(Word::Closed) == 0).then_some(ring)
+}
+
+/// Does without a ring from now on.
+pub(super) fn give_up() {
+    CURRENT.store(0, Ordering::Release);
+}
+
+/// Makes a ring; returns it and the descriptor of its memory, which is for the caller to close.
+pub(super) fn make(layout: Layout, process: &Process) -> Option<(i32, Ring)> {
+    // Beyond the limit the kernel would answer with SIGXFSZ.
+    if sys::limit(libc::RLIMIT_FSIZE) < layout.file_len() as u64 || is_last() {
+        return None;
+    }
+    let fd = nlring::create(layout).ok()?;
+    let made = Map::new(fd, Access::Shared).ok().zip(sys::file::stat(fd));
+    let Some((map, stat)) = made else {
+        sys::file::close(fd);
+        return None;
+    };
+    let pid_namespace = process.pid_namespace();
+    map.store(Word::Version, VERSION);
+    map.store(Word::Granules, layout.granules());
+    map.store(Word::PidNamespace, pid_namespace);
+    map.store(Word::Magic, MAGIC);
+    Some((fd, Ring { map, identity: stat.inode | RING, pid_namespace, made_ms: now_ms() }))
+}
+
+fn is_last() -> bool {
+    RINGS.iter().all(|ring| ring.get().is_some())
+}
+
+/// Lets everybody use a ring from now on.
+pub(super) fn publish(ring: Ring) {
+    let Some(ring) = sys::memory::keep(ring) else { return };
+    for (place, number) in RINGS.iter().zip(1..) {
+        if place.set(ring).is_ok() {
+            CURRENT.store(number, Ordering::Release);
+            return;
+        }
+    }
+}
+
+impl Ring {
+    /// Tells it from other rings, and from connections and files.
+    pub(super) fn identity(&self) -> u64 {
+        self.identity
+    }
+
+    /// Most bytes of a frame.
+    pub(super) fn frame_room(&self) -> usize {
+        self.map.layout().record_room()
+    }
+
+    /// Whether its viewer is worth staying with.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.silence_ms() < SILENCE_MS
+    }
+
+    /// How long the viewer has not looked.
+    fn silence_ms(&self) -> u64 {
+        let seen = self.map.load(Word::Heartbeat).max(self.made_ms);
+        now_ms().saturating_sub(seen)
+    }
+
+    /// Whether there is room for a small frame.
+    pub(super) fn has_room(&self) -> bool {
+        let used = self.map.load(Word::Tail).wrapping_sub(self.map.load(Word::Head));
+        used < self.map.layout().granules() / 4 * 3
+    }
+
+    /// Counts a record that could not be delivered, where the viewer sees it.
+    pub(super) fn lose(&self) {
+        self.map.add(Word::Lost, 1);
+    }
+
+    /// Writes one frame, and waits for room at most as long as the settings say: once, and then not
+    /// again until there is some.
+    pub(super) fn write(
+        &self,
+        config: &Config,
+        process: &Process,
+        account: &Account,
+        frame: &[Span],
+    ) -> Outcome {
+        let len = frame.iter().fold(0_usize, |sum, span| sum.saturating_add(span.len()));
+        let layout = self.map.layout();
+        if len > layout.record_room() {
+            return Outcome::Full;
+        }
+        // A thread id of another pid namespace would be somebody else's in the viewer's eyes.
+        let is_known = process.pid_namespace() == self.pid_namespace;
+        let owner = if is_known { sys::tid() } else { 0 };
+        let mut deadline_ns = None;
+        loop {
+            match Claiming::new(layout, owner, len).run(&self.map) {
+                Progress::Claimed(claim) => {
+                    account.stalled.store(false, Ordering::Relaxed);
+                    return self.fill(claim, frame);
+                }
+                Progress::Full if self.wait(config, account, &mut deadline_ns) => {}
+                Progress::Full => return Outcome::Full,
+                Progress::Going | Progress::Broken => return Outcome::Dead,
+            }
+        }
+    }
+
+    fn fill(&self, claim: Claim, frame: &[Span]) -> Outcome {
+        let mut offset = 0_usize;
+        for span in frame {
+            view::copy(span, &self.map, claim.position, offset);
+            offset = offset.saturating_add(span.len());
+        }
+        if claim.commit(self.map.layout(), &self.map) { Outcome::Sent } else { Outcome::Full }
+    }
+
+    /// Waits a little for the viewer to make room; false if there is no use in trying again.
+    fn wait(&self, config: &Config, account: &Account, deadline_ns: &mut Option<u64>) -> bool {
+        let stalled = &account.stalled;
+        if config.block_ns == 0
+            || stalled.load(Ordering::Relaxed)
+            || self.map.load(Word::Closed) != 0
+            || self.silence_ms() > HEARTBEAT_MAX_AGE_MS
+        {
+            return false;
+        }
+        let now = sys::monotonic_ns();
+        let deadline = *deadline_ns.get_or_insert(now.saturating_add(config.block_ns));
+        if now >= deadline {
+            stalled.store(true, Ordering::Relaxed);
+            return false;
+        }
+        sys::yield_now();
+        true
+    }
+}
+
+fn now_ms() -> u64 {
+    sys::monotonic_ns() / 1_000_000
+}
