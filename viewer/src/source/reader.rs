@@ -517,7 +517,7 @@ mod tests {
                     bytes.extend_from_slice(chunk.bytes());
                     reading.recycle(chunk);
                 }
-                Event::Closed(id) => events.push(format!("closed {id}")),
+                Event::Closed { id, .. } => events.push(format!("closed {id}")),
                 Event::Left(id) => events.push(format!("left {id}")),
             }
         }
@@ -552,7 +552,7 @@ mod tests {
         assert_eq!(connection.peer.pid, std::process::id());
         connection.refuse();
         assert_eq!(peer.read(&mut [0]).unwrap(), 0);
-        assert!(matches!(running.reading.wait(), Some(Event::Closed(0))));
+        assert!(matches!(running.reading.wait(), Some(Event::Closed { id: 0, .. })));
         running.stop.write_all(&[0]).unwrap();
         assert_eq!(all(&running.reading).0, [""; 0]);
     }

@@ -222,8 +222,8 @@ fn hostile_rings_do_no_harm() {
             let value = match random() % 6 {
                 0 => random(),
                 1 => old ^ (1 << (random() % 64)),
-                2 => (random() % 100_000) << 40 | random() % 16,
-                3 => (random() % 200) << 40 | (random() % 8) << 2 | 1,
+                2 => ((random() % 100_000) << 40) | (random() % 16),
+                3 => ((random() % 200) << 40) | ((random() % 8) << 2) | 1,
                 4 => random() % 8,
                 _ => old.wrapping_add(4),
             };
