@@ -5,6 +5,8 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
     reason = "a test ends where what it relies on does not hold"
 )]
 

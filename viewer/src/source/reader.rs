@@ -8,10 +8,11 @@
 
 use std::io::{self, IoSliceMut, Read};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -49,12 +50,22 @@ pub struct Connection {
     /// Who is at its other end.
     pub peer: Peer,
     refused: AtomicBool,
+    /// To hang up by; none once its records come through a ring.
+    stream: Mutex<Option<UnixStream>>,
 }
 
 impl Connection {
-    /// Nothing more is wanted from it: the reader hangs up when more comes, and reports it closed.
+    /// Nothing more is wanted from it: hangs up. The reader sees its end and reports it closed.
     pub fn refuse(&self) {
         self.refused.store(true, Ordering::Relaxed);
+        if let Some(stream) = self.take_stream() {
+            // It fails if the peer has hung up first.
+            let _closed_already = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn take_stream(&self) -> Option<UnixStream> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -376,8 +387,12 @@ impl Reader {
             ));
             return Ok(true);
         }
-        let connection =
-            Arc::new(Connection { id: self.opened, peer, refused: AtomicBool::new(false) });
+        let connection = Arc::new(Connection {
+            id: self.opened,
+            peer,
+            refused: AtomicBool::new(false),
+            stream: Mutex::new(stream.try_clone().ok()),
+        });
         let input = Input::Stream { stream, is_silent: true };
         self.opened = self.opened.wrapping_add(1);
         self.events.send(Event::Opened(Arc::clone(&connection))).map_err(|_| NobodyListens)?;
@@ -427,7 +442,10 @@ impl Open {
         if let Some(file) = passed {
             match Ring::new(file, self.connection.peer.pid) {
                 // The connection has done what it was for.
-                Ok(ring) => self.input = Input::Ring(Box::new(ring)),
+                Ok(ring) => {
+                    self.input = Input::Ring(Box::new(ring));
+                    drop(self.connection.take_stream());
+                }
                 Err(error) => {
                     let pid = self.connection.peer.pid;
                     say(format_args!("process {pid} is not listened to: {error}"));
