@@ -3,7 +3,12 @@
 //!
 //! What runs here is the code that the shim and the viewer run. The memory is sequentially
 //! consistent; that acquire and release suffice is argued in `nlproto::ring`.
-#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test ends at a surprise")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test ends at a surprise"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
