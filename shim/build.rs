@@ -5,5 +5,11 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // Binding a symbol at its first call takes 3 KB of a stack that may be a small signal stack.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,now");
+    if std::env::var_os("CARGO_FEATURE_PORTABLE").is_some() {
+        // Neither the compiler's start files nor its libraries: libc alone.
+        for argument in ["-nostartfiles", "-nodefaultlibs", "-lc"] {
+            println!("cargo:rustc-cdylib-link-arg={argument}");
+        }
+    }
     println!("cargo:rerun-if-changed=build.rs");
 }

@@ -44,14 +44,15 @@
 //! where the bytes lie → `link` has them gathered into a frame. `process` is what a fork
 //! changes, `config` what the environment says, `sys` the kernel. `unsafe` lives in `hooks`,
 //! `real`, `view`, `sys` and `init` only.
+#![cfg_attr(feature = "portable", no_std)]
 
 mod config;
 mod fdtable;
 mod hooks;
 mod init;
+mod interpose;
 mod link;
 mod process;
-mod real;
 mod record;
 mod sys;
 mod view;

@@ -2,9 +2,8 @@
 
 use core::ffi::{c_int, c_uint, c_ulong};
 
-use redhook::real;
-
-use super::{absent, is_there};
+use super::absent;
+use crate::interpose::{hooks, is_there, real};
 use crate::{fdtable, record, sys};
 
 /// Whether a command of fcntl makes a descriptor.
@@ -20,7 +19,7 @@ fn forget_range(first: c_uint, last: c_uint) {
     sys::set_errno(errno);
 }
 
-super::hooks! {
+hooks! {
     unsafe fn dup(old: c_int) -> c_int => on_dup {
         // SAFETY: the caller's own argument.
         let new = unsafe { real!(dup)(old) };

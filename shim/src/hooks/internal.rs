@@ -4,11 +4,11 @@ use core::ffi::{c_char, c_int};
 
 use libc::{addrinfo, ifaddrs};
 use nlproto::Function;
-use redhook::real;
 
+use crate::interpose::{hooks, real};
 use crate::record::{self, Before, Call};
 
-super::hooks! {
+hooks! {
     unsafe fn getifaddrs(list: *mut *mut ifaddrs) -> c_int => on_getifaddrs {
         let before = Before::anywhere();
         // SAFETY: the caller's own argument.

@@ -4,13 +4,13 @@ use core::ffi::{c_int, c_void};
 
 use libc::{FILE, sockaddr, socklen_t};
 use nlproto::Function;
-use redhook::real;
 
+use crate::interpose::{hooks, real};
 use crate::record::{self, Before, Call};
 use crate::sys;
 use crate::view::{View, returned};
 
-super::hooks! {
+hooks! {
     unsafe fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int => on_socket {
         let before = Before::new_socket(domain);
         // SAFETY: the caller's own arguments.

@@ -1,33 +1,32 @@
 //! Keeps a signal that the shim's own write would cause away from the program.
 
-use core::ffi::{c_int, c_long, c_ulong};
-use core::ptr;
+use core::ffi::c_int;
+
+use nlring::kernel::call;
+
+use super::{int, pointer};
 
 /// A kernel signal set: bit n-1 is signal n.
 type Set = u64;
 
 const XFSZ: Set = 1 << (libc::SIGXFSZ - 1);
-const SET_LEN: c_ulong = size_of::<Set>() as c_ulong;
 
 fn change_mask(how: c_int, set: Set) -> Set {
     let mut old: Set = 0;
+    let (new, place) = (pointer(&raw const set), pointer(&raw mut old));
+    // It cannot fail.
     // SAFETY: both sets are valid and of the length given.
-    unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            c_long::from(how),
-            &raw const set,
-            &raw mut old,
-            SET_LEN,
-        )
-    };
+    let _changed =
+        unsafe { call(libc::SYS_rt_sigprocmask, [int(how), new, place, size_of::<Set>(), 0, 0]) };
     old
 }
 
 fn pending() -> Set {
     let mut set: Set = 0;
+    let arguments = [pointer(&raw mut set), size_of::<Set>(), 0, 0, 0, 0];
+    // It cannot fail.
     // SAFETY: the set is valid for writes and of the length given.
-    unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, SET_LEN) };
+    let _told = unsafe { call(libc::SYS_rt_sigpending, arguments) };
     set
 }
 
@@ -42,16 +41,11 @@ pub(crate) fn without_sigxfsz<R>(write: impl FnOnce() -> R) -> R {
     if !had_one && pending() & XFSZ != 0 {
         let set = XFSZ;
         let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let (set, now) = (pointer(&raw const set), pointer(&raw const now));
+        // Somebody else may have taken it.
         // SAFETY: the set and the timeout are valid; no information is asked for.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigtimedwait,
-                &raw const set,
-                ptr::null::<libc::siginfo_t>(),
-                &raw const now,
-                SET_LEN,
-            )
-        };
+        let _taken =
+            unsafe { call(libc::SYS_rt_sigtimedwait, [set, 0, now, size_of::<Set>(), 0, 0]) };
     }
     if before & XFSZ == 0 {
         change_mask(libc::SIG_UNBLOCK, XFSZ);

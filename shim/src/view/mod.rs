@@ -138,7 +138,7 @@ impl View {
         // SAFETY: the kernel has just read it.
         let message = unsafe { message.read_unaligned() };
         // SAFETY: the kernel has just walked the array.
-        unsafe { Self::iovecs(message.msg_iov, message.msg_iovlen, moved) }
+        unsafe { Self::iovecs(message.msg_iov, count(message.msg_iovlen), moved) }
             .addressed(message.msg_name, message.msg_namelen, MAX_NAME_LEN)
             .controlled(&message)
     }
@@ -155,7 +155,7 @@ impl View {
         // SAFETY: the kernel has just written to it.
         let message = unsafe { message.read_unaligned() };
         // SAFETY: the kernel has just walked the array.
-        let view = unsafe { Self::iovecs(message.msg_iov, message.msg_iovlen, moved) }
+        let view = unsafe { Self::iovecs(message.msg_iov, count(message.msg_iovlen), moved) }
             .addressed(message.msg_name, message.msg_namelen, NETLINK_NAME_LEN)
             .controlled(&message);
         Self { msg_flags: message.msg_flags, witness, ..view }
@@ -180,8 +180,8 @@ impl View {
         if message.msg_control.is_null() {
             return self;
         }
-        let control = Span::new(message.msg_control, message.msg_controllen);
-        Self { control, control_len: message.msg_controllen as u64, ..self }
+        let len = count(message.msg_controllen);
+        Self { control: Span::new(message.msg_control, len), control_len: len as u64, ..self }
     }
 
     /// The same with an address that the call took; one that it refused is known by length only.
@@ -334,6 +334,12 @@ impl Messages {
             }
         })
     }
+}
+
+/// A length of a `struct msghdr`. For musl it has 32 bits and, behind them, padding that the program
+/// leaves as it is; and the kernel accepts no longer one in any case.
+fn count(len: usize) -> usize {
+    len & 0xffff_ffff
 }
 
 /// A length that the kernel gave back.

@@ -42,7 +42,7 @@ pub(super) enum Error {
 impl From<nlring::Error> for Error {
     fn from(error: nlring::Error) -> Self {
         match error {
-            nlring::Error::Kernel => Self::Unmappable,
+            nlring::Error::Kernel(_) => Self::Unmappable,
             nlring::Error::NotSealed => Self::NotSealed,
             nlring::Error::Length(len) => Self::Length(len),
         }
