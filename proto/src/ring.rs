@@ -295,6 +295,13 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Where it ends.
+    #[must_use]
+    #[inline]
+    pub const fn end(&self) -> u64 {
+        self.position.wrapping_add(self.slot.granules())
+    }
+
     /// Hands the record over; false if the viewer took its producer for dead and freed the space.
     #[inline]
     pub fn commit(self, layout: Layout, words: &impl Words) -> bool {

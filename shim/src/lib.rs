@@ -47,6 +47,7 @@
 #![cfg_attr(feature = "portable", no_std)]
 
 mod config;
+mod confinement;
 mod fdtable;
 mod hooks;
 mod init;
@@ -55,4 +56,5 @@ mod link;
 mod process;
 mod record;
 mod sys;
+mod thread;
 mod view;

@@ -5,13 +5,13 @@
 //! errno back as the real call left it.
 #![forbid(unsafe_code)]
 
-use nlproto::Function;
 use nlproto::function::Kind;
 use nlproto::record::CallHead;
+use nlproto::{Function, Origin};
 
-use crate::fdtable::{self, Class};
+use crate::fdtable::{self, Class, Doubt};
 use crate::view::{Messages, View};
-use crate::{config, link, sys};
+use crate::{config, confinement, link, process, sys, thread};
 
 /// A call that may be worth a record has begun. Holds nothing that would have to be given back: the
 /// real call may never return.
@@ -56,6 +56,7 @@ impl Before {
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     function: Function,
+    origin: Origin,
     fd: i32,
     ret: i64,
     flags: i32,
@@ -67,7 +68,12 @@ impl Call {
     /// A call of `function` on `fd` that returned `ret`.
     pub(crate) fn new(function: Function, fd: i32, ret: impl TryInto<i64>) -> Self {
         let ret = ret.try_into().unwrap_or(i64::MAX);
-        Self { function, fd, ret, flags: 0, count: 0, args: [0; 3] }
+        Self { function, origin: Origin::Program, fd, ret, flags: 0, count: 0, args: [0; 3] }
+    }
+
+    /// Made by somebody else, or otherwise, than by the program calling the function.
+    pub(crate) fn origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// With its flags argument.
@@ -85,6 +91,17 @@ impl Call {
         Self { args, ..self }
     }
 
+    /// Whether the call leaves a doubt that its descriptor is the socket that it was: it failed, or is
+    /// made on all kinds of files, or brought an address that is not netlink's.
+    fn doubt(&self, after: &After, view: &View) -> Doubt {
+        let is_of_sockets = self.ret >= 0 || after.errno == libc::EAGAIN;
+        if is_of_sockets && !self.function.is_of_files() && !view.is_foreign() {
+            Doubt::None
+        } else {
+            Doubt::Some
+        }
+    }
+
     fn head(
         &self,
         before: Before,
@@ -94,9 +111,9 @@ impl Call {
         view: &View,
     ) -> CallHead {
         CallHead {
-            function: self.function as u32,
+            function: self.function as u32 | self.origin.bits(),
             fd: self.fd,
-            tid: sys::tid(),
+            tid: process::current().map_or(0, thread::id),
             protocol,
             enter_ns: before.enter_ns,
             exit_ns: after.exit_ns,
@@ -135,8 +152,8 @@ impl After {
 }
 
 /// The protocol of the call's socket, if it is netlink and somebody reads.
-fn protocol(call: &Call) -> Option<i32> {
-    let protocol = fdtable::protocol(call.fd)?;
+fn protocol(call: &Call, after: &After, view: &View) -> Option<i32> {
+    let protocol = fdtable::protocol(call.fd, after.exit_ns, call.doubt(after, view))?;
     if !link::is_live() {
         link::look();
     }
@@ -151,7 +168,7 @@ fn protocol(call: &Call) -> Option<i32> {
 #[inline(never)]
 pub(crate) fn call(before: Before, call: Call, view: &View) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
+    if let Some(protocol) = protocol(&call, &after, view) {
         link::call(&call.head(before, &after, protocol, 0, view), view);
     }
     after.restore();
@@ -161,7 +178,7 @@ pub(crate) fn call(before: Before, call: Call, view: &View) {
 #[inline(never)]
 pub(crate) fn change(before: Before, call: Call, view: &View) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
+    if let Some(protocol) = protocol(&call, &after, view) {
         link::call(&call.head(before, &after, protocol, 0, view), view);
         link::unannounce(call.fd);
     }
@@ -172,7 +189,7 @@ pub(crate) fn change(before: Before, call: Call, view: &View) {
 #[inline(never)]
 pub(crate) fn messages(before: Before, call: Call, messages: Messages) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
+    if let Some(protocol) = protocol(&call, &after, &View::nothing()) {
         if call.ret <= 0 {
             let view = View::nothing();
             link::call(&call.head(before, &after, protocol, 0, &view), &view);
@@ -189,7 +206,7 @@ pub(crate) fn messages(before: Before, call: Call, messages: Messages) {
 #[inline(never)]
 pub(crate) fn unseen(before: Before, call: Call, asked: usize) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
+    if let Some(protocol) = protocol(&call, &after, &View::nothing()) {
         let view = View::nothing();
         let mut head = call.head(before, &after, protocol, 0, &view);
         head.buf_len = asked as u64;
@@ -206,8 +223,12 @@ pub(crate) fn new_socket(before: Before, call: Call) {
     let mut protocol = -1;
     if call.fd >= 0 {
         fdtable::forget(call.fd);
+        if confinement::is_confined() {
+            let [_, _, asked] = call.args;
+            fdtable::made(call.fd, asked);
+        }
         link::look();
-        protocol = fdtable::protocol(call.fd).unwrap_or(-1);
+        protocol = fdtable::protocol(call.fd, after.exit_ns, Doubt::Some).unwrap_or(-1);
     }
     let view = View::nothing();
     link::call(&call.head(before, &after, protocol, 0, &view), &view);
@@ -228,11 +249,23 @@ pub(crate) fn internal(before: Before, call: Call, errno_counts: bool) {
     after.restore();
 }
 
+/// Records that the program is about to confine itself; afterwards it could be too late.
+#[inline(never)]
+pub(crate) fn confining() {
+    let Some(before) = Before::anywhere() else { return };
+    let after = After::now();
+    let view = View::nothing();
+    // The thread's id and its process are known from here on.
+    link::call(&Call::new(Function::Seccomp, -1, 0).head(before, &after, -1, 0, &view), &view);
+    after.restore();
+}
+
 /// Forgets a netlink socket that is about to be closed, after which it can no longer be asked.
 #[inline(never)]
 fn closing_netlink(fd: i32) -> Option<(Before, i32)> {
     let errno = sys::errno();
-    let protocol = if link::is_live() { fdtable::protocol(fd) } else { None };
+    let is_live = link::is_live();
+    let protocol = is_live.then(|| fdtable::protocol(fd, 0, Doubt::Some)).flatten();
     if protocol.is_some() {
         link::announce(fd);
     }

@@ -183,6 +183,26 @@ impl Map {
         true
     }
 
+    /// Has the processor fetch what a record of `len` bytes at a position would write to, so that its
+    /// writer need not wait for it.
+    #[inline]
+    pub fn prefetch(&self, position: u64, len: usize) {
+        /// Most lines that are worth it: a writer of more waits for memory in any case.
+        const MAX_LINES: usize = 4;
+        const LINE_LEN: usize = 64;
+        let granules = self.layout.granules();
+        let slot = self.layout.offset(Word::Slot(position & granules.wrapping_sub(1)));
+        let data = self.layout.data(position, LINE_LEN);
+        let (Some(slot), Some(data)) = (slot, data) else { return };
+        let lines = len.div_ceil(LINE_LEN).min(MAX_LINES);
+        prefetch_for_writing(self.base.as_ptr().wrapping_add(slot));
+        for line in 0..lines {
+            // Beyond the end it is but a hint in vain.
+            let offset = data.wrapping_add(line.wrapping_mul(LINE_LEN));
+            prefetch_for_writing(self.base.as_ptr().wrapping_add(offset));
+        }
+    }
+
     /// Copies a slice into the data from a position on; false, and nothing is copied, if it would not
     /// lie before the end.
     pub fn put(&self, position: u64, bytes: &[u8]) -> bool {
@@ -216,6 +236,18 @@ impl Map {
         }
         true
     }
+}
+
+/// A hint to the processor, which takes any address.
+#[inline]
+fn prefetch_for_writing(place: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: changes nothing, and no address is wrong.
+    unsafe {
+        core::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 impl Words for Map {

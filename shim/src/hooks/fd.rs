@@ -7,13 +7,13 @@ use crate::interpose::{hooks, is_there, real};
 use crate::{fdtable, record, sys};
 
 /// Whether a command of fcntl makes a descriptor.
-fn duplicates(command: c_int) -> bool {
+pub(super) fn duplicates(command: c_int) -> bool {
     command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC
 }
 
 /// Forgets descriptors that are about to be closed.
 #[inline(never)]
-fn forget_range(first: c_uint, last: c_uint) {
+pub(super) fn forget_range(first: c_uint, last: c_uint) {
     let errno = sys::errno();
     fdtable::forget_range(first, last);
     sys::set_errno(errno);

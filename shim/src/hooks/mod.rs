@@ -3,7 +3,11 @@
 //! Each makes the real call first, once, with the caller's own arguments, and hands what happened to
 //! [`crate::record`]. How they come to stand there is [`crate::interpose`]'s.
 
+#[cfg(target_arch = "x86_64")]
+mod by_number;
 mod fd;
+#[cfg(target_arch = "x86_64")]
+mod frameless;
 mod internal;
 mod life;
 mod recv;
@@ -33,6 +37,8 @@ pub(crate) fn resolve() {
     life::resolve();
     fd::resolve();
     internal::resolve();
+    #[cfg(target_arch = "x86_64")]
+    frameless::resolve();
 }
 
 /// What a function returns that this libc has not.

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::process::Process;
 use crate::sys;
 use crate::view::{Span, View};
-use crate::{config, fdtable, process};
+use crate::{config, confinement, fdtable, process, thread};
 use parked::{Held, Parked};
 use ring::Ring;
 
@@ -134,7 +134,7 @@ pub(crate) fn unannounce(fd: i32) {
 /// Says Bye, if Hello was said.
 pub(crate) fn end() {
     let Some((config, process)) = config::current().zip(process::current()) else { return };
-    if process.is_guest() {
+    if thread::may_be_guest(process) {
         return;
     }
     for link in links() {
@@ -162,7 +162,7 @@ impl Link {
     /// Connects or opens, greets, and only then lets others see the link.
     fn look(&self, config: &Config, process: &Process) {
         let is_fine = self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh);
-        if is_fine || process.is_guest() {
+        if is_fine || confinement::is_confined() || thread::may_be_guest(process) {
             return;
         }
         let found = match self.kind {
@@ -238,6 +238,7 @@ impl Link {
         let account = process.account(self.kind);
         let held = match way {
             Way::Ring(ring) => return ring.write(config, process, account, frame),
+            Way::Parked(_) if confinement::is_confined() => return Outcome::Full,
             Way::Parked(held) => held,
         };
         let Some(stat) = held.stat_if_ours() else { return Outcome::Stolen };
@@ -269,6 +270,7 @@ impl Link {
         // Looked at first, so that the report itself is not among the lost.
         let has_room = match way {
             Way::Ring(ring) => ring.has_room(),
+            Way::Parked(_) if confinement::is_confined() => false,
             Way::Parked(held) => self.kind == Kind::File || stream::has_room(held.fd()),
         };
         if !has_room {
@@ -290,7 +292,7 @@ impl Link {
 
     fn announce(&self, config: &Config, process: &Process, fd: i32) -> Result<(), Outcome> {
         let account = process.account(self.kind);
-        if fd < 0 || account.is_announced(fd) {
+        if fd < 0 || account.is_announced(fd) || confinement::is_confined() {
             return Ok(());
         }
         let way = self.ready(config, process)?;
@@ -306,7 +308,7 @@ impl Link {
 
     fn call(&self, config: &Config, process: &Process, head: &CallHead, view: &View) {
         let mut outcome = self.try_call(config, process, head, view);
-        if outcome == Outcome::Stolen && !process.is_guest() {
+        if outcome == Outcome::Stolen && !thread::may_be_guest(process) {
             // The program did not mean the viewer: it closes whatever it did not open itself.
             self.parked.forget();
             self.look(config, process);
@@ -315,7 +317,7 @@ impl Link {
         if outcome == Outcome::Unreadable {
             outcome = self.try_call(config, process, head, &view.without_bytes());
         }
-        if outcome == Outcome::Dead && !process.is_guest() {
+        if outcome == Outcome::Dead && !thread::may_be_guest(process) {
             match self.ring() {
                 Some(_) => ring::give_up(),
                 None => self.parked.forget(),

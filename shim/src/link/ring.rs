@@ -15,8 +15,8 @@ use once_cell::race::OnceRef;
 use super::Outcome;
 use crate::config::Config;
 use crate::process::{Account, Process};
-use crate::sys;
 use crate::view::{self, Span};
+use crate::{confinement, sys, thread};
 
 /// Rings that one program image may make: one more each time that its viewer has died and another
 /// has come. Old ones stay mapped, since a thread may be writing.
@@ -137,7 +137,7 @@ impl Ring {
         }
         // A thread id of another pid namespace would be somebody else's in the viewer's eyes.
         let is_known = process.pid_namespace() == self.pid_namespace;
-        let owner = if is_known { sys::tid() } else { 0 };
+        let owner = if is_known { thread::id(process) } else { 0 };
         let mut deadline_ns = None;
         loop {
             match Claiming::new(layout, owner, len).run(&self.map) {
@@ -158,7 +158,11 @@ impl Ring {
             view::copy(span, &self.map, claim.position, offset);
             offset = offset.saturating_add(span.len());
         }
-        if claim.commit(self.map.layout(), &self.map) { Outcome::Sent } else { Outcome::Full }
+        let outcome =
+            if claim.commit(self.map.layout(), &self.map) { Outcome::Sent } else { Outcome::Full };
+        // The next record is mostly of the same size; meanwhile the program goes its way.
+        self.map.prefetch(claim.end(), offset);
+        outcome
     }
 
     /// Waits a little for the viewer to make room; false if there is no use in trying again.
@@ -177,7 +181,11 @@ impl Ring {
             stalled.store(true, Ordering::Relaxed);
             return false;
         }
-        sys::yield_now();
+        if confinement::is_confined() {
+            core::hint::spin_loop();
+        } else {
+            sys::yield_now();
+        }
         true
     }
 }

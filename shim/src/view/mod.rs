@@ -76,7 +76,10 @@ pub(crate) struct View {
     pub(crate) control_len: u64,
     /// `msg_flags` as the kernel left them.
     pub(crate) msg_flags: c_int,
-    /// Where the kernel has just written a length, next to which the rest mostly lies.
+    /// Whether the address is one that the call gave back: there may have been less room for it than it
+    /// has bytes.
+    is_received: bool,
+    /// Where the kernel has just written a length, next to which such an address mostly lies.
     witness: *const c_void,
     /// Whether the bytes moved may be fewer than the length says.
     is_doubtful: bool,
@@ -97,6 +100,7 @@ impl View {
             control: Span::EMPTY,
             control_len: 0,
             msg_flags: 0,
+            is_received: false,
             witness: core::ptr::null(),
             is_doubtful: false,
         }
@@ -158,7 +162,7 @@ impl View {
         let view = unsafe { Self::iovecs(message.msg_iov, count(message.msg_iovlen), moved) }
             .addressed(message.msg_name, message.msg_namelen, NETLINK_NAME_LEN)
             .controlled(&message);
-        Self { msg_flags: message.msg_flags, witness, ..view }
+        Self { msg_flags: message.msg_flags, is_received: true, witness, ..view }
     }
 
     /// A value of so many bytes that the call took or gave, such as an option's.
@@ -208,21 +212,30 @@ impl View {
         let witness = len.cast::<c_void>();
         // SAFETY: the kernel has just written to it.
         let len = unsafe { returned(len) };
-        Self { witness, ..self }.addressed(name.cast::<c_void>(), len, NETLINK_NAME_LEN)
+        Self { is_received: true, witness, ..self }.addressed(
+            name.cast::<c_void>(),
+            len,
+            NETLINK_NAME_LEN,
+        )
     }
 
-    /// The same without an address, control data or an option's value that cannot be read. A program
-    /// may leave a wild pointer beside a length of 0, which the kernel overwrites with what it would
-    /// have written.
+    /// Whether the call gave back an address that is none of netlink's, whose length is always the
+    /// same.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.is_received && self.name.len() > 0 && self.name_len as usize != NETLINK_NAME_LEN
+    }
+
+    /// The same without an address or an option's value that cannot be read. What the kernel read or
+    /// wrote it vouches for; but a program may leave a wild pointer beside a length of 0, which the
+    /// kernel overwrites with the length of what it would have written.
     pub(crate) fn readable(&self) -> Self {
-        let checked = |span: Span| {
-            let readable = span.is_near(self.witness) || span.is_readable();
-            if readable { span } else { Span::EMPTY }
-        };
+        let is_wild =
+            self.is_received && !self.name.is_near(self.witness) && !self.name.is_readable();
+        let name = if is_wild { Span::EMPTY } else { self.name };
         let is_doubtful = self.is_doubtful
             && self.memory.at(0).is_some_and(|span| !span.first(self.moved).is_readable());
         let moved = if is_doubtful { 0 } else { self.moved };
-        Self { name: checked(self.name), control: checked(self.control), moved, ..*self }
+        Self { name, moved, ..*self }
     }
 
     /// The same without the caller's bytes, for when the kernel could not read them again.

@@ -7,7 +7,7 @@ use crate::decode::{
 };
 use crate::decode::{Entry, Enum};
 use crate::state::process::Process;
-use nlproto::{Call, CallHead, Function, Hello, Socket};
+use nlproto::{Call, CallHead, Function, Hello, Origin, Socket};
 
 /// `struct sockaddr_nl` of port id 77 in group 5.
 pub(super) const ADDRESS: [u8; 12] = [16, 0, 0, 0, 77, 0, 0, 0, 16, 0, 0, 0];
@@ -36,7 +36,8 @@ pub(super) fn call(
         Socket { fd: 3, kind: 3, protocol: 0, portid: 4242, groups: 0, inode: 99, netns_cookie: 1 };
     let process = process();
     let socket = Some(&socket);
-    show(&CallRecord { process: &process, call: &call, function, socket, record: 17 });
+    let origin = Origin::Program;
+    show(&CallRecord { process: &process, call: &call, function, origin, socket, record: 17 });
 }
 
 /// `ip link add …`, of which the last two arguments are hostile.

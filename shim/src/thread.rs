@@ -1,0 +1,120 @@
+//! What the shim remembers of the calling thread: its id, so that asking the kernel is not part of every
+//! record.
+//!
+//! A forked child begins with a copy of its parent's memory, so what is kept has the process's key beside
+//! it. A vfork child runs in its parent's memory and thread, and asks until the parent goes on.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::process::Process;
+use crate::sys;
+
+/// The thread has made a vfork child, which may be the one that is running.
+const LENT: u32 = 1;
+/// Another task has been given this thread's memory for good.
+const SHARED: u32 = 2;
+
+/// A thread's own memory, zeroed when it begins. Of a few bytes: what a preloaded library asks for here
+/// comes off every thread's stack.
+#[repr(C)]
+struct Local {
+    /// Key of the process that the rest is about; 0 for none.
+    process: AtomicU64,
+    tid: AtomicU32,
+    state: AtomicU32,
+}
+
+#[cfg(target_arch = "x86_64")]
+core::arch::global_asm!(
+    ".pushsection .tbss,\"awT\",@nobits",
+    ".balign 8",
+    ".hidden nlhook_thread",
+    ".globl nlhook_thread",
+    ".type nlhook_thread,@object",
+    ".size nlhook_thread,16",
+    "nlhook_thread: .zero 16",
+    ".popsection",
+);
+
+/// The calling thread's memory, at a fixed distance from its control block: found without a call, and
+/// so without an allocation.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn local() -> Option<&'static Local> {
+    const { assert!(size_of::<Local>() == 16) };
+    let place: *const Local;
+    // SAFETY: reads the linker's word for the distance and the thread's pointer to itself, as the
+    // initial-exec model of the x86-64 ABI has it.
+    unsafe {
+        core::arch::asm!(
+            "mov {0}, qword ptr [rip + nlhook_thread@GOTTPOFF]",
+            "add {0}, qword ptr fs:[0]",
+            out(reg) place,
+            options(pure, readonly, nostack)
+        );
+    }
+    // SAFETY: aligned, zeroed at first, which is a value, and there as long as the thread; made of
+    // atomics, so that a signal handler may come between.
+    Some(unsafe { &*place })
+}
+
+/// Other machines ask the kernel.
+#[cfg(not(target_arch = "x86_64"))]
+fn local() -> Option<&'static Local> {
+    None
+}
+
+/// The calling thread's id, which in a vfork child is the child's own.
+#[inline]
+pub(crate) fn id(process: &Process) -> u32 {
+    let Some(local) = local() else { return sys::tid() };
+    let is_known = local.process.load(Ordering::Relaxed) == process.key();
+    if is_known && local.state.load(Ordering::Relaxed) == 0 {
+        return local.tid.load(Ordering::Relaxed);
+    }
+    ask(local, process)
+}
+
+#[cold]
+fn ask(local: &Local, process: &Process) -> u32 {
+    let tid = sys::tid();
+    if local.process.load(Ordering::Relaxed) != process.key() {
+        // A signal handler that comes between stores the same.
+        local.state.store(0, Ordering::Relaxed);
+        local.tid.store(tid, Ordering::Relaxed);
+        local.process.store(process.key(), Ordering::Relaxed);
+    } else if local.state.load(Ordering::Relaxed) == LENT
+        && local.tid.load(Ordering::Relaxed) == tid
+    {
+        // The child is gone: the kernel lets the parent go on no sooner.
+        local.state.store(0, Ordering::Relaxed);
+    }
+    tid
+}
+
+/// Whether the caller may be a vfork child, whose descriptors are not the process's.
+#[inline]
+pub(crate) fn may_be_guest(process: &Process) -> bool {
+    let Some(local) = local() else { return process.is_guest() };
+    if local.state.load(Ordering::Relaxed) == 0 {
+        return false;
+    }
+    local.process.load(Ordering::Relaxed) == process.key() && process.is_guest()
+}
+
+/// The calling thread is about to make a vfork child.
+pub(crate) fn lend(process: &Process) {
+    mark(process, LENT);
+}
+
+/// The calling thread is about to give its memory to another task.
+pub(crate) fn share(process: &Process) {
+    mark(process, SHARED);
+}
+
+fn mark(process: &Process, state: u32) {
+    id(process);
+    if let Some(local) = local() {
+        local.state.fetch_or(state, Ordering::Relaxed);
+    }
+}
