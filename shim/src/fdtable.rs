@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use nlproto::Socket;
 
-use crate::process::TABLE_LEN;
+use crate::process::{Process, TABLE_LEN};
 use crate::{confinement, process, sys, thread};
 
 /// Nothing is known.
@@ -119,7 +119,8 @@ fn set(fd: i32, state: u8) {
 /// The protocol of a descriptor, if it is a netlink socket now.
 ///
 /// Where the kernel may not be asked, what was known before is believed.
-pub(crate) fn protocol(fd: i32, now_ns: u64, doubt: Doubt) -> Option<i32> {
+#[inline]
+pub(crate) fn protocol(process: &Process, fd: i32, now_ns: u64, doubt: Doubt) -> Option<i32> {
     let state = state(fd);
     if state == OTHER {
         return None;
@@ -129,7 +130,7 @@ pub(crate) fn protocol(fd: i32, now_ns: u64, doubt: Doubt) -> Option<i32> {
         let index = index(fd)?;
         let (inode, seen) = INODES.get(index).zip(SEEN.get(index))?;
         let moment = moment(now_ns);
-        let is_guest = process::current().is_none_or(thread::may_be_guest);
+        let is_guest = thread::may_be_guest(process);
         let is_fresh = seen.load(Ordering::Relaxed) == moment && doubt == Doubt::None && !is_guest;
         if is_fresh || confinement::is_confined() {
             return protocol;

@@ -10,6 +10,7 @@ use nlproto::record::CallHead;
 use nlproto::{Function, Origin};
 
 use crate::fdtable::{self, Class, Doubt};
+use crate::link::Speaker;
 use crate::view::{Messages, View};
 use crate::{config, confinement, link, process, sys, thread};
 
@@ -104,8 +105,8 @@ impl Call {
 
     fn head(
         &self,
-        before: Before,
-        after: &After,
+        speaker: Speaker,
+        (before, after): (Before, &After),
         protocol: i32,
         index: u32,
         view: &View,
@@ -113,7 +114,7 @@ impl Call {
         CallHead {
             function: self.function as u32 | self.origin.bits(),
             fd: self.fd,
-            tid: process::current().map_or(0, thread::id),
+            tid: thread::id(speaker.process()),
             protocol,
             enter_ns: before.enter_ns,
             exit_ns: after.exit_ns,
@@ -151,9 +152,13 @@ impl After {
     }
 }
 
-/// The protocol of the call's socket, if it is netlink and somebody reads.
-fn protocol(call: &Call, after: &After, view: &View) -> Option<i32> {
-    let protocol = fdtable::protocol(call.fd, after.exit_ns, call.doubt(after, view))?;
+/// Who speaks of a call, and the protocol of its socket, if it is netlink and somebody reads.
+#[inline]
+fn netlink(call: &Call, after: &After, view: &View) -> Option<(Speaker, i32)> {
+    let speaker = Speaker::current()?;
+    let process = speaker.process();
+    let doubt = call.doubt(after, view);
+    let protocol = fdtable::protocol(process, call.fd, after.exit_ns, doubt)?;
     if !link::is_live() {
         link::look();
     }
@@ -161,15 +166,16 @@ fn protocol(call: &Call, after: &After, view: &View) -> Option<i32> {
         // The kernel has just given it a port id.
         link::unannounce(call.fd);
     }
-    Some(protocol)
+    Some((speaker, protocol))
 }
 
 /// Records a call that moves bytes, or asks about a socket.
 #[inline(never)]
 pub(crate) fn call(before: Before, call: Call, view: &View) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call, &after, view) {
-        link::call(&call.head(before, &after, protocol, 0, view), view);
+    if let Some((speaker, protocol)) = netlink(&call, &after, view) {
+        let head = call.head(speaker, (before, &after), protocol, 0, view);
+        link::call(speaker, &head, view);
     }
     after.restore();
 }
@@ -178,8 +184,9 @@ pub(crate) fn call(before: Before, call: Call, view: &View) {
 #[inline(never)]
 pub(crate) fn change(before: Before, call: Call, view: &View) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call, &after, view) {
-        link::call(&call.head(before, &after, protocol, 0, view), view);
+    if let Some((speaker, protocol)) = netlink(&call, &after, view) {
+        let head = call.head(speaker, (before, &after), protocol, 0, view);
+        link::call(speaker, &head, view);
         link::unannounce(call.fd);
     }
     after.restore();
@@ -189,13 +196,16 @@ pub(crate) fn change(before: Before, call: Call, view: &View) {
 #[inline(never)]
 pub(crate) fn messages(before: Before, call: Call, messages: Messages) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call, &after, &View::nothing()) {
+    if let Some((speaker, protocol)) = netlink(&call, &after, &View::nothing()) {
+        let one = |view: &View, index| {
+            let head = call.head(speaker, (before, &after), protocol, index, view);
+            link::call(speaker, &head, view);
+        };
         if call.ret <= 0 {
-            let view = View::nothing();
-            link::call(&call.head(before, &after, protocol, 0, &view), &view);
+            one(&View::nothing(), 0);
         }
         for (view, index) in messages.views().zip(0..) {
-            link::call(&call.head(before, &after, protocol, index, &view), &view);
+            one(&view, index);
         }
     }
     after.restore();
@@ -206,12 +216,12 @@ pub(crate) fn messages(before: Before, call: Call, messages: Messages) {
 #[inline(never)]
 pub(crate) fn unseen(before: Before, call: Call, asked: usize) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call, &after, &View::nothing()) {
-        let view = View::nothing();
-        let mut head = call.head(before, &after, protocol, 0, &view);
+    let view = View::nothing();
+    if let Some((speaker, protocol)) = netlink(&call, &after, &view) {
+        let mut head = call.head(speaker, (before, &after), protocol, 0, &view);
         head.buf_len = asked as u64;
         head.payload_total = u64::try_from(call.ret).unwrap_or(0);
-        link::call(&head, &view);
+        link::call(speaker, &head, &view);
     }
     after.restore();
 }
@@ -221,18 +231,26 @@ pub(crate) fn unseen(before: Before, call: Call, asked: usize) {
 pub(crate) fn new_socket(before: Before, call: Call) {
     let after = After::now();
     let mut protocol = -1;
-    if call.fd >= 0 {
+    if let (Some(process), 0..) = (process::current(), call.fd) {
         fdtable::forget(call.fd);
         if confinement::is_confined() {
             let [_, _, asked] = call.args;
             fdtable::made(call.fd, asked);
         }
         link::look();
-        protocol = fdtable::protocol(call.fd, after.exit_ns, Doubt::Some).unwrap_or(-1);
+        let known = fdtable::protocol(process, call.fd, after.exit_ns, Doubt::Some);
+        protocol = known.unwrap_or(-1);
     }
-    let view = View::nothing();
-    link::call(&call.head(before, &after, protocol, 0, &view), &view);
+    bare(before, &after, call, protocol);
     after.restore();
+}
+
+/// Records a call without bytes.
+fn bare(before: Before, after: &After, call: Call, protocol: i32) {
+    let Some(speaker) = Speaker::current() else { return };
+    let view = View::nothing();
+    let head = call.head(speaker, (before, after), protocol, 0, &view);
+    link::call(speaker, &head, &view);
 }
 
 /// Records a call whose netlink stays inside libc. What it returns may be a code of its own, with
@@ -240,12 +258,13 @@ pub(crate) fn new_socket(before: Before, call: Call) {
 #[inline(never)]
 pub(crate) fn internal(before: Before, call: Call, errno_counts: bool) {
     let after = After::now();
+    let Some(speaker) = Speaker::current() else { return after.restore() };
     let view = View::nothing();
-    let mut head = call.head(before, &after, -1, 0, &view);
+    let mut head = call.head(speaker, (before, &after), -1, 0, &view);
     if !errno_counts {
         head.errno = 0;
     }
-    link::call(&head, &view);
+    link::call(speaker, &head, &view);
     after.restore();
 }
 
@@ -254,9 +273,8 @@ pub(crate) fn internal(before: Before, call: Call, errno_counts: bool) {
 pub(crate) fn confining() {
     let Some(before) = Before::anywhere() else { return };
     let after = After::now();
-    let view = View::nothing();
     // The thread's id and its process are known from here on.
-    link::call(&Call::new(Function::Seccomp, -1, 0).head(before, &after, -1, 0, &view), &view);
+    bare(before, &after, Call::new(Function::Seccomp, -1, 0), -1);
     after.restore();
 }
 
@@ -264,8 +282,8 @@ pub(crate) fn confining() {
 #[inline(never)]
 fn closing_netlink(fd: i32) -> Option<(Before, i32)> {
     let errno = sys::errno();
-    let is_live = link::is_live();
-    let protocol = is_live.then(|| fdtable::protocol(fd, 0, Doubt::Some)).flatten();
+    let process = process::current().filter(|_| link::is_live());
+    let protocol = process.and_then(|process| fdtable::protocol(process, fd, 0, Doubt::Some));
     if protocol.is_some() {
         link::announce(fd);
     }
@@ -289,8 +307,7 @@ pub(crate) fn closing(fd: i32) -> Option<(Before, i32)> {
 #[inline(never)]
 pub(crate) fn closed((before, protocol): (Before, i32), call: Call) {
     let after = After::now();
-    let view = View::nothing();
-    link::call(&call.head(before, &after, protocol, 0, &view), &view);
+    bare(before, &after, call, protocol);
     after.restore();
 }
 

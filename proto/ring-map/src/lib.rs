@@ -11,6 +11,7 @@
 pub mod kernel;
 
 use core::ffi::c_int;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -157,30 +158,16 @@ impl Map {
         }
     }
 
-    /// Copies `len` bytes into the data from `offset` bytes behind a position; false, and nothing is
-    /// copied, if they would not lie before the end.
-    ///
-    /// # Safety
-    /// `from` is valid for reads of `len` bytes.
+    /// The data from a position on, of `len` bytes, to be written; `None` if they would not lie before
+    /// the end.
     #[inline]
-    pub unsafe fn copy_in(
-        &self,
-        position: u64,
-        offset: usize,
-        from: *const u8,
-        len: usize,
-    ) -> bool {
-        let Some(end) = offset.checked_add(len) else { return false };
-        let (Some(start), Access::Shared) = (self.layout.data(position, end), self.access) else {
-            return false;
+    pub fn room(&self, position: u64, len: usize) -> Option<Room<'_>> {
+        let (start, Access::Shared) = (self.layout.data(position, len)?, self.access) else {
+            return None;
         };
-        // SAFETY: the layout has just said that the end lies within the mapping, and `offset` is
-        // before it.
-        let to = unsafe { self.base.add(start.wrapping_add(offset)) };
-        // SAFETY: readable by the caller's promise, writable as above. They do not overlap: nobody
-        // but this crate knows where the mapping is. The viewer does not read what is not committed.
-        unsafe { core::ptr::copy_nonoverlapping(from, to.as_ptr(), len) };
-        true
+        // SAFETY: the layout has just said that it lies within the mapping.
+        let base = unsafe { self.base.add(start) };
+        Some(Room { base, len, map: PhantomData })
     }
 
     /// Has the processor fetch what a record of `len` bytes at a position would write to, so that its
@@ -206,8 +193,9 @@ impl Map {
     /// Copies a slice into the data from a position on; false, and nothing is copied, if it would not
     /// lie before the end.
     pub fn put(&self, position: u64, bytes: &[u8]) -> bool {
+        let Some(room) = self.room(position, bytes.len()) else { return false };
         // SAFETY: a slice is valid for reads of its length.
-        unsafe { self.copy_in(position, 0, bytes.as_ptr(), bytes.len()) }
+        unsafe { room.copy_in(0, bytes.as_ptr(), bytes.len()) }
     }
 
     /// Copies bytes out of the data from a position on; false, and nothing is copied, if they would
@@ -234,6 +222,34 @@ impl Map {
                 *to = from;
             }
         }
+        true
+    }
+}
+
+/// Space for a record's bytes.
+#[derive(Debug)]
+pub struct Room<'m> {
+    base: NonNull<u8>,
+    len: usize,
+    /// Mapped as long as this.
+    map: PhantomData<&'m Map>,
+}
+
+impl Room<'_> {
+    /// Copies `len` bytes to an offset; false, and nothing is copied, if they do not fit.
+    ///
+    /// # Safety
+    /// `from` is valid for reads of `len` bytes.
+    #[inline]
+    pub unsafe fn copy_in(&self, offset: usize, from: *const u8, len: usize) -> bool {
+        if offset.checked_add(len).is_none_or(|end| end > self.len) {
+            return false;
+        }
+        // SAFETY: within the room, which lies within the mapping.
+        let to = unsafe { self.base.add(offset) };
+        // SAFETY: readable by the caller's promise, writable as above. They do not overlap: nobody
+        // but this crate knows where the mapping is. The viewer does not read what is not committed.
+        unsafe { core::ptr::copy_nonoverlapping(from, to.as_ptr(), len) };
         true
     }
 }

@@ -143,7 +143,7 @@ impl Ring {
             match Claiming::new(layout, owner, len).run(&self.map) {
                 Progress::Claimed(claim) => {
                     account.stalled.store(false, Ordering::Relaxed);
-                    return self.fill(claim, frame);
+                    return self.fill(claim, frame, len);
                 }
                 Progress::Full if self.wait(config, account, &mut deadline_ns) => {}
                 Progress::Full => return Outcome::Full,
@@ -152,16 +152,19 @@ impl Ring {
         }
     }
 
-    fn fill(&self, claim: Claim, frame: &[Span]) -> Outcome {
-        let mut offset = 0_usize;
-        for span in frame {
-            view::copy(span, &self.map, claim.position, offset);
-            offset = offset.saturating_add(span.len());
+    #[inline]
+    fn fill(&self, claim: Claim, frame: &[Span], len: usize) -> Outcome {
+        if let Some(room) = self.map.room(claim.position, len) {
+            let mut offset = 0_usize;
+            for span in frame {
+                view::copy(span, &room, offset);
+                offset = offset.saturating_add(span.len());
+            }
         }
         let outcome =
             if claim.commit(self.map.layout(), &self.map) { Outcome::Sent } else { Outcome::Full };
         // The next record is mostly of the same size; meanwhile the program goes its way.
-        self.map.prefetch(claim.end(), offset);
+        self.map.prefetch(claim.end(), len);
         outcome
     }
 

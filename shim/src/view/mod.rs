@@ -13,7 +13,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
 use nlproto::codec::MAX_NAME_LEN;
-use nlring::Map;
+use nlring::Room;
 
 pub(crate) use span::Span;
 
@@ -228,14 +228,22 @@ impl View {
     /// The same without an address or an option's value that cannot be read. What the kernel read or
     /// wrote it vouches for; but a program may leave a wild pointer beside a length of 0, which the
     /// kernel overwrites with the length of what it would have written.
-    pub(crate) fn readable(&self) -> Self {
-        let is_wild =
-            self.is_received && !self.name.is_near(self.witness) && !self.name.is_readable();
+    ///
+    /// `None` if that is all of it.
+    #[inline]
+    pub(crate) fn readable(&self) -> Option<Self> {
+        let is_strange = self.is_received && !self.name.is_near(self.witness);
+        if is_strange || self.is_doubtful { self.as_far_as_readable() } else { None }
+    }
+
+    #[cold]
+    fn as_far_as_readable(&self) -> Option<Self> {
+        let is_wild = self.is_received && !self.name.is_readable();
         let name = if is_wild { Span::EMPTY } else { self.name };
         let is_doubtful = self.is_doubtful
             && self.memory.at(0).is_some_and(|span| !span.first(self.moved).is_readable());
         let moved = if is_doubtful { 0 } else { self.moved };
-        Self { name, moved, ..*self }
+        Some(Self { name, moved, ..*self })
     }
 
     /// The same without the caller's bytes, for when the kernel could not read them again.
@@ -251,7 +259,8 @@ impl View {
 
     /// The bytes moved.
     pub(crate) fn payload(&self) -> Payload {
-        Payload { memory: self.memory, index: 0, offset: 0, left: self.moved }
+        let moved = self.moved;
+        Payload { memory: self.memory, index: 0, offset: 0, moved, left: moved }
     }
 }
 
@@ -260,10 +269,16 @@ pub(crate) struct Payload {
     memory: Memory,
     index: usize,
     offset: usize,
+    moved: usize,
     left: usize,
 }
 
 impl Payload {
+    /// How many bytes the call moved.
+    pub(crate) fn moved(&self) -> usize {
+        self.moved
+    }
+
     /// How many bytes are not yet taken.
     pub(crate) fn left(&self) -> usize {
         self.left
@@ -297,13 +312,14 @@ impl Payload {
     }
 }
 
-/// Copies a span into a ring, so many bytes behind a position; false if there is no place.
+/// Copies a span into a ring's room; false if it does not fit.
 ///
 /// Only for spans of slices, and of views that [`View::readable`] let pass.
-pub(crate) fn copy(span: &Span, map: &Map, position: u64, offset: usize) -> bool {
+#[inline]
+pub(crate) fn copy(span: &Span, room: &Room<'_>, offset: usize) -> bool {
     // SAFETY: readable: a slice's, or bytes that the kernel has just read or written in this very
     // call, or said it could.
-    unsafe { map.copy_in(position, offset, span.base(), span.len()) }
+    unsafe { room.copy_in(offset, span.base(), span.len()) }
 }
 
 /// The messages of one sendmmsg or recvmmsg.
