@@ -127,6 +127,9 @@ functions! {
 /// which stand before.
 pub const CAUGHT: i32 = 1;
 
+/// The same, but perhaps not for all of them.
+pub const PARTLY_CAUGHT: i32 = 2;
+
 impl Function {
     /// Whether it is made on files of all kinds, and not on sockets alone.
     #[must_use]

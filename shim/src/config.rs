@@ -72,6 +72,17 @@ impl<const ROOM: usize> Bytes<ROOM> {
     }
 }
 
+/// What is done about the functions whose netlink stays inside libc.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Libc {
+    /// Nothing.
+    Off,
+    /// They are recorded as calls.
+    Name,
+    /// Their netlink is caught where that can be.
+    Capture,
+}
+
 /// The shim's settings.
 pub(crate) struct Config {
     /// Path of the viewer's socket; `None` if there is to be no viewer.
@@ -80,6 +91,8 @@ pub(crate) struct Config {
     pub(crate) socket_is_named: bool,
     /// The shape of the ring to share with the viewer; `None` if records are to go over the socket.
     pub(crate) ring: Option<Layout>,
+    /// What is done about netlink inside libc.
+    pub(crate) libc: Libc,
     /// Path of the capture file, absolute and terminated.
     file: Option<Bytes<FILE_ROOM>>,
     /// How long a record waits for a slow viewer; 0 to drop it at once.
@@ -113,6 +126,7 @@ struct Environment<'a> {
     ring: Option<&'a [u8]>,
     when_full: Option<&'a [u8]>,
     block_ms: Option<&'a [u8]>,
+    libc: Option<&'a [u8]>,
     runtime_dir: Option<&'a [u8]>,
 }
 
@@ -129,6 +143,7 @@ impl<'a> Environment<'a> {
                 b"NLHOOK_RING" => &mut all.ring,
                 b"NLHOOK_WHEN_FULL" => &mut all.when_full,
                 b"NLHOOK_BLOCK_MS" => &mut all.block_ms,
+                b"NLHOOK_LIBC" => &mut all.libc,
                 b"XDG_RUNTIME_DIR" => &mut all.runtime_dir,
                 _ => continue,
             };
@@ -167,6 +182,11 @@ pub(crate) fn start<'a>(
         socket: socket_path(&environment),
         socket_is_named: environment.socket.is_some(),
         ring,
+        libc: match environment.libc {
+            Some(b"off") => Libc::Off,
+            Some(b"name") => Libc::Name,
+            _ => Libc::Capture,
+        },
         file: environment.file.and_then(absolute),
         block_ns: block_ms.saturating_mul(1_000_000),
         exe: Bytes::filled_by(|room| sys::file::read_link(c"/proc/self/exe", room)),

@@ -58,3 +58,5 @@ mod record;
 mod sys;
 mod thread;
 mod view;
+#[cfg(target_arch = "x86_64")]
+mod window;

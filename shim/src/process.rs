@@ -10,6 +10,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use once_cell::race::OnceRef;
 
 use crate::sys;
+#[cfg(target_arch = "x86_64")]
+use crate::window::Users;
 
 /// Descriptors that the tables know of.
 pub(crate) const TABLE_LEN: usize = 4096;
@@ -96,6 +98,10 @@ pub(crate) struct Process {
     key: AtomicU64,
     pid: AtomicU32,
     pid_namespace: AtomicU64,
+    /// A bit for each window's place that is taken.
+    places: AtomicU32,
+    #[cfg(target_arch = "x86_64")]
+    window_users: Users,
     /// By [`crate::link::Kind`].
     accounts: [Account; 2],
 }
@@ -138,6 +144,35 @@ impl Process {
         }
     }
 
+    /// Takes one of so many places for windows.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn take_place(&self, count: usize) -> Option<usize> {
+        loop {
+            let taken = self.places.load(Ordering::Relaxed);
+            let free = taken.trailing_ones();
+            let index = usize::try_from(free).ok().filter(|index| *index < count)?;
+            let now = taken | 1 << free;
+            if self.places.compare_exchange(taken, now, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            {
+                return Some(index);
+            }
+        }
+    }
+
+    /// Gives a place back.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn give_place(&self, index: usize) {
+        if let Some(bit) = u32::try_from(index).ok().and_then(|index| 1_u32.checked_shl(index)) {
+            self.places.fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    /// The threads that have windows.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn window_users(&self) -> &Users {
+        &self.window_users
+    }
+
     /// Begins anew. Whoever comes second, be it a thread or a signal handler, changes nothing.
     fn begin(&self) {
         let pid = sys::pid();
@@ -155,6 +190,9 @@ impl Process {
         for account in &self.accounts {
             account.clear();
         }
+        self.places.store(0, Ordering::Relaxed);
+        #[cfg(target_arch = "x86_64")]
+        self.window_users.clear();
         self.key.store(0, Ordering::Release);
     }
 }

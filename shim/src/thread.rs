@@ -1,10 +1,10 @@
 //! What the shim remembers of the calling thread: its id, so that asking the kernel is not part of every
-//! record.
+//! record, and its window into libc.
 //!
 //! A forked child begins with a copy of its parent's memory, so what is kept has the process's key beside
 //! it. A vfork child runs in its parent's memory and thread, and asks until the parent goes on.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::process::Process;
 use crate::sys;
@@ -22,6 +22,12 @@ struct Local {
     process: AtomicU64,
     tid: AtomicU32,
     state: AtomicU32,
+    /// One more than the index of its window's place; 0 without a window.
+    window: AtomicU32,
+    /// What the kernel looks at before each call while there is a window.
+    selector: AtomicU8,
+    /// Whether the last window saw all that there was.
+    caught: AtomicBool,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -31,8 +37,8 @@ core::arch::global_asm!(
     ".hidden nlhook_thread",
     ".globl nlhook_thread",
     ".type nlhook_thread,@object",
-    ".size nlhook_thread,16",
-    "nlhook_thread: .zero 16",
+    ".size nlhook_thread,24",
+    "nlhook_thread: .zero 24",
     ".popsection",
 );
 
@@ -41,7 +47,7 @@ core::arch::global_asm!(
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn local() -> Option<&'static Local> {
-    const { assert!(size_of::<Local>() == 16) };
+    const { assert!(size_of::<Local>() == 24) };
     let place: *const Local;
     // SAFETY: reads the linker's word for the distance and the thread's pointer to itself, as the
     // initial-exec model of the x86-64 ABI has it.
@@ -81,6 +87,7 @@ fn ask(local: &Local, process: &Process) -> u32 {
     if local.process.load(Ordering::Relaxed) != process.key() {
         // A signal handler that comes between stores the same.
         local.state.store(0, Ordering::Relaxed);
+        local.window.store(0, Ordering::Relaxed);
         local.tid.store(tid, Ordering::Relaxed);
         local.process.store(process.key(), Ordering::Relaxed);
     } else if local.state.load(Ordering::Relaxed) == LENT
@@ -117,4 +124,53 @@ fn mark(process: &Process, state: u32) {
     if let Some(local) = local() {
         local.state.fetch_or(state, Ordering::Relaxed);
     }
+}
+
+/// The index of the calling thread's window.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn window(process: &Process) -> Option<usize> {
+    let local = local()?;
+    if local.process.load(Ordering::Relaxed) != process.key() {
+        return None;
+    }
+    usize::try_from(local.window.load(Ordering::Relaxed)).ok()?.checked_sub(1)
+}
+
+/// The calling thread has a window from now on; returns its selector.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn begin_window(process: &Process, index: usize) -> Option<&'static AtomicU8> {
+    id(process);
+    let local = local()?;
+    let number = u32::try_from(index).ok()?.checked_add(1)?;
+    local.caught.store(false, Ordering::Relaxed);
+    local.window.store(number, Ordering::Relaxed);
+    Some(&local.selector)
+}
+
+/// The calling thread's selector.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn selector() -> Option<&'static AtomicU8> {
+    Some(&local()?.selector)
+}
+
+/// The calling thread has no window any more.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn end_window() {
+    if let Some(local) = local() {
+        local.window.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The calling thread's window has seen all that there was.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn set_caught() {
+    if let Some(local) = local() {
+        local.caught.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the calling thread's last window saw all that there was.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn take_caught() -> bool {
+    local().is_some_and(|local| local.caught.swap(false, Ordering::Relaxed))
 }

@@ -4,7 +4,7 @@
 //! [`crate::record`]. How they come to stand there is [`crate::interpose`]'s.
 
 #[cfg(target_arch = "x86_64")]
-mod by_number;
+pub(crate) mod by_number;
 mod fd;
 #[cfg(target_arch = "x86_64")]
 mod frameless;

@@ -186,7 +186,9 @@ fn arguments(out: &mut Vec<u8>, record: &CallRecord<'_>) {
             }
         }
         _ if record.is_uncaught() => {
-            out.extend_from_slice(b",\"note\":\"netlink inside libc, not captured\"");
+            out.extend_from_slice(b",\"note\":\"");
+            out.extend_from_slice(record.uncaught().as_bytes());
+            out.push(b'"');
         }
         _ => {}
     }

@@ -50,6 +50,16 @@ impl CallRecord<'_> {
             && self.call.head.flags & nlproto::function::CAUGHT == 0
     }
 
+    /// What to say of such a one.
+    #[must_use]
+    pub const fn uncaught(&self) -> &'static str {
+        if self.call.head.flags & nlproto::function::PARTLY_CAUGHT == 0 {
+            "netlink inside libc, not captured"
+        } else {
+            "netlink inside libc, not all captured"
+        }
+    }
+
     /// The direction of the bytes, for calls that move some.
     #[must_use]
     pub const fn direction(&self) -> Option<Direction> {

@@ -58,7 +58,8 @@ fn arguments(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, record: 
         Function::Getifaddrs | Function::IfNameindex | Function::Getaddrinfo
             if record.is_uncaught() =>
         {
-            look.paint.put(out, Role::Warning, b"  netlink inside libc, not captured");
+            look.paint.put(out, Role::Warning, b"  ");
+            look.paint.put(out, Role::Warning, record.uncaught().as_bytes());
         }
         Function::Seccomp => {
             let what =
