@@ -10,6 +10,11 @@ fn main() {
         for argument in ["-nostartfiles", "-nodefaultlibs", "-lc"] {
             println!("cargo:rustc-cdylib-link-arg={argument}");
         }
+        // Every program's start pays for each segment, and for what is made read-only after binding:
+        // here that is a dozen addresses, beside the real functions', which must stay writable.
+        for argument in ["-Wl,-z,norelro", "-Wl,-z,noseparate-code"] {
+            println!("cargo:rustc-cdylib-link-arg={argument}");
+        }
     }
     println!("cargo:rerun-if-changed=build.rs");
 }

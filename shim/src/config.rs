@@ -12,12 +12,6 @@ use crate::sys::socket::PATH_ROOM;
 /// Room for a file's path, in bytes.
 const FILE_ROOM: usize = libc::PATH_MAX as usize;
 
-/// Most bytes of the executable's path in a Hello.
-pub(crate) const EXE_ROOM: usize = 1024;
-
-/// Most bytes of the arguments in a Hello.
-pub(crate) const ARGV_ROOM: usize = 2048;
-
 /// How long a record waits for a slow viewer unless `NLHOOK_BLOCK_MS` says otherwise.
 const BLOCK_MS: u64 = 50;
 
@@ -49,12 +43,6 @@ impl<const ROOM: usize> Bytes<ROOM> {
         self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
         self.len = end;
         Some(())
-    }
-
-    /// Appends as much of `bytes` as fits.
-    fn push_cut(&mut self, bytes: &[u8]) {
-        let room = ROOM.saturating_sub(self.len);
-        let _ = self.push(bytes.get(..room).unwrap_or(bytes));
     }
 
     fn of(parts: &[&[u8]]) -> Option<Self> {
@@ -94,19 +82,15 @@ pub(crate) struct Config {
     /// What is done about netlink inside libc.
     pub(crate) libc: Libc,
     /// Path of the capture file, absolute and terminated.
-    file: Option<Bytes<FILE_ROOM>>,
+    file: Option<&'static Bytes<FILE_ROOM>>,
     /// How long a record waits for a slow viewer; 0 to drop it at once.
     pub(crate) block_ns: u64,
-    /// Path of the executable; may be cut.
-    pub(crate) exe: Bytes<EXE_ROOM>,
-    /// The arguments, each ended by a NUL; may be cut.
-    pub(crate) argv: Bytes<ARGV_ROOM>,
 }
 
 impl Config {
     /// Path of the capture file, if there is to be one.
     pub(crate) fn file(&self) -> Option<&CStr> {
-        CStr::from_bytes_until_nul(self.file.as_ref()?.as_slice()).ok()
+        CStr::from_bytes_until_nul(self.file?.as_slice()).ok()
     }
 }
 
@@ -160,10 +144,7 @@ impl<'a> Environment<'a> {
 ///
 /// Without a transport that this version knows, and in a program with more rights than its caller,
 /// there are none.
-pub(crate) fn start<'a>(
-    environment: impl Iterator<Item = &'a CStr>,
-    argv: impl Iterator<Item = &'a CStr>,
-) {
+pub(crate) fn start<'a>(environment: impl Iterator<Item = &'a CStr>) {
     if sys::is_secure() {
         return;
     }
@@ -187,10 +168,8 @@ pub(crate) fn start<'a>(
             Some(b"name") => Libc::Name,
             _ => Libc::Capture,
         },
-        file: environment.file.and_then(absolute),
+        file: environment.file.and_then(absolute).and_then(sys::memory::keep),
         block_ns: block_ms.saturating_mul(1_000_000),
-        exe: Bytes::filled_by(|room| sys::file::read_link(c"/proc/self/exe", room)),
-        argv: arguments(argv),
     };
     if let Some(config) = sys::memory::keep(config) {
         // Fails only if there are some already.
@@ -226,17 +205,6 @@ fn absolute(path: &[u8]) -> Option<Bytes<FILE_ROOM>> {
     all.push(path)?;
     all.push(b"\0")?;
     Some(all)
-}
-
-fn arguments<'a>(argv: impl Iterator<Item = &'a CStr>) -> Bytes<ARGV_ROOM> {
-    let mut all = Bytes::new();
-    for argument in argv {
-        all.push_cut(argument.to_bytes_with_nul());
-    }
-    if all.len == 0 {
-        return Bytes::filled_by(|room| sys::file::read_start(c"/proc/self/cmdline", room));
-    }
-    all
 }
 
 fn number(text: &[u8]) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_int};
 
-use crate::{config, hooks, link, process, sys, view};
+use crate::{config, hooks, link, sys, view};
 
 /// ld.so runs what it finds here after loading; glibc's passes main's arguments, musl's nothing.
 #[used]
@@ -22,7 +22,6 @@ unsafe extern "C" {
 extern "C" fn start(argc: c_int, argv: *const *const c_char) {
     let errno = sys::errno();
     hooks::resolve();
-    process::start();
     // SAFETY: nobody but this thread is there to change it.
     let environment = unsafe { environ };
     // The kernel puts the arguments, a null and the environment one behind the other; what does not
@@ -32,11 +31,10 @@ extern "C" fn start(argc: c_int, argv: *const *const c_char) {
     let argv = if is_passed { argv } else { core::ptr::null() };
     // SAFETY: the C library keeps a null-terminated array there, which nobody changes before main.
     let environment = unsafe { view::strings(environment) };
-    // SAFETY: as above, or null.
-    let argv = unsafe { view::strings(argv) };
     // The hooks begin to record once there are settings.
-    config::start(environment, argv);
-    link::look();
+    config::start(environment);
+    // SAFETY: as above, or null.
+    unsafe { view::with_arguments(argv, link::look) };
     sys::set_errno(errno);
 }
 

@@ -9,9 +9,9 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use once_cell::race::OnceRef;
 
-use crate::sys;
 #[cfg(target_arch = "x86_64")]
 use crate::window::Users;
+use crate::{sys, thread};
 
 /// Descriptors that the tables know of.
 pub(crate) const TABLE_LEN: usize = 4096;
@@ -112,6 +112,12 @@ impl Process {
         self.key.load(Ordering::Relaxed)
     }
 
+    /// Asks which pid namespace it is in.
+    pub(crate) fn find_pid_namespace(&self) {
+        let namespace = sys::file::inode_at(c"/proc/self/ns/pid").unwrap_or(0);
+        self.pid_namespace.store(namespace, Ordering::Relaxed);
+    }
+
     /// Inode of its pid namespace; 0 if that is not known.
     pub(crate) fn pid_namespace(&self) -> u64 {
         self.pid_namespace.load(Ordering::Relaxed)
@@ -177,12 +183,25 @@ impl Process {
     fn begin(&self) {
         let pid = sys::pid();
         self.pid.store(pid, Ordering::Relaxed);
-        let namespace = sys::file::inode_at(c"/proc/self/ns/pid").unwrap_or(0);
-        self.pid_namespace.store(namespace, Ordering::Relaxed);
+        // The image's own is asked for when it is needed; a child may have gone to another.
+        if IMAGE.load(Ordering::Relaxed) != 0 {
+            self.find_pid_namespace();
+        }
         // Never 0, which means that the process has not begun.
         let start = sys::monotonic_ns() & u64::from(u32::MAX);
         let key = ((u64::from(pid) << 32) ^ start).max(1);
         let _ = self.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// What there is to do in a forked child.
+    #[cold]
+    fn go_on(&self) {
+        if !WIPED.load(Ordering::Relaxed) && self.is_guest() {
+            self.clear();
+        }
+        if self.key.load(Ordering::Acquire) == 0 {
+            self.begin();
+        }
     }
 
     /// What the kernel does in a forked child, where it can.
@@ -205,24 +224,31 @@ static IMAGE: AtomicU64 = AtomicU64::new(0);
 /// Whether the kernel clears the memory in a forked child.
 static WIPED: AtomicBool = AtomicBool::new(false);
 
-/// Makes the process known; the library's constructor calls it once.
-pub(crate) fn start() {
-    let Some((process, wiped)) = sys::memory::wiped_on_fork::<Process>() else { return };
+/// The process that the caller runs in, made known if it is not: there is somebody to speak to. `None`
+/// without memory, and in a vfork child, which is not the process whose memory it would begin in.
+pub(crate) fn start() -> Option<&'static Process> {
+    if let Some(process) = current() {
+        return Some(process);
+    }
+    if thread::is_borrowed() {
+        return None;
+    }
+    let (process, wiped) = sys::memory::wiped_on_fork::<Process>()?;
     process.begin();
-    IMAGE.store(process.key(), Ordering::Relaxed);
     WIPED.store(wiped, Ordering::Relaxed);
-    // Fails only if there is one already.
-    let _ = PROCESS.set(process);
+    if PROCESS.set(process).is_ok() {
+        IMAGE.store(process.key(), Ordering::Relaxed);
+    }
+    // If another thread was faster, it is that one's.
+    current()
 }
 
-/// The process that the caller runs in; `None` before the constructor and without memory.
+/// The process that the caller runs in; `None` before there was anybody to speak to.
+#[inline]
 pub(crate) fn current() -> Option<&'static Process> {
     let process = PROCESS.get()?;
-    if !WIPED.load(Ordering::Relaxed) && process.is_guest() {
-        process.clear();
-    }
-    if process.key.load(Ordering::Acquire) == 0 {
-        process.begin();
+    if process.key.load(Ordering::Acquire) == 0 || !WIPED.load(Ordering::Relaxed) {
+        process.go_on();
     }
     Some(process)
 }

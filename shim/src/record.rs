@@ -27,7 +27,7 @@ impl Before {
         match fdtable::class(fd) {
             Class::Other => None,
             Class::Netlink => Self::anywhere(),
-            Class::Unknown if fd >= 0 && config::current().is_some() => Some(Self::now()),
+            Class::Unknown if fd >= 0 => Self::anywhere(),
             Class::Unknown => None,
         }
     }
@@ -159,9 +159,6 @@ fn netlink(call: &Call, after: &After, view: &View) -> Option<(Speaker, i32)> {
     let process = speaker.process();
     let doubt = call.doubt(after, view);
     let protocol = fdtable::protocol(process, call.fd, after.exit_ns, doubt)?;
-    if !link::is_live() {
-        link::look();
-    }
     if call.ret >= 0 && call.function.kind() == Kind::Send && fdtable::is_unbound(call.fd) {
         // The kernel has just given it a port id.
         link::unannounce(call.fd);
@@ -231,13 +228,15 @@ pub(crate) fn unseen(before: Before, call: Call, asked: usize) {
 pub(crate) fn new_socket(before: Before, call: Call) {
     let after = After::now();
     let mut protocol = -1;
-    if let (Some(process), 0..) = (process::current(), call.fd) {
+    if call.fd >= 0 {
         fdtable::forget(call.fd);
         if confinement::is_confined() {
             let [_, _, asked] = call.args;
             fdtable::made(call.fd, asked);
         }
         link::look();
+    }
+    if let (Some(process), 0..) = (process::current(), call.fd) {
         let known = fdtable::protocol(process, call.fd, after.exit_ns, Doubt::Some);
         protocol = known.unwrap_or(-1);
     }

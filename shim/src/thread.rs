@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::sys;
 
 /// The thread has made a vfork child, which may be the one that is running.
@@ -110,20 +110,31 @@ pub(crate) fn may_be_guest(process: &Process) -> bool {
 }
 
 /// The calling thread is about to make a vfork child.
-pub(crate) fn lend(process: &Process) {
-    mark(process, LENT);
+pub(crate) fn lend() {
+    mark(LENT);
 }
 
 /// The calling thread is about to give its memory to another task.
-pub(crate) fn share(process: &Process) {
-    mark(process, SHARED);
+pub(crate) fn share() {
+    mark(SHARED);
 }
 
-fn mark(process: &Process, state: u32) {
-    id(process);
-    if let Some(local) = local() {
-        local.state.fetch_or(state, Ordering::Relaxed);
+fn mark(state: u32) {
+    let Some(local) = local() else { return };
+    match process::current() {
+        Some(process) => {
+            id(process);
+        }
+        // For `is_borrowed`.
+        None => local.tid.store(sys::tid(), Ordering::Relaxed),
     }
+    local.state.fetch_or(state, Ordering::Relaxed);
+}
+
+/// Whether the caller runs in another task's memory, as far as is known before there is a process.
+pub(crate) fn is_borrowed() -> bool {
+    let Some(local) = local() else { return false };
+    local.state.load(Ordering::Relaxed) != 0 && local.tid.load(Ordering::Relaxed) != sys::tid()
 }
 
 /// The index of the calling thread's window.

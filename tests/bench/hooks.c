@@ -19,12 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURNS = 15, BATCHES = 41, CALLS = 500, STARTS = 40 };
-enum { SEND, ACK, READ, START, KINDS };
+enum { TURNS = 15, BATCHES = 41, CALLS = 500, STARTS = 500 };
+enum { SEND, ACK, READ, KINDS };
 enum { BARE, ALONE, RING, SOCKET, MODES };
 
-static const char *const kinds[KINDS] = {"send, 16 bytes", "request and its ack", "read(/dev/zero)",
-                                         "start of /bin/true"};
+static const char *const kinds[KINDS] = {"send, 16 bytes", "request and its ack", "read(/dev/zero)"};
 static const char *const modes[MODES] = {"bare", "no viewer", "ring", "socket"};
 
 static double now(void)
@@ -108,7 +107,7 @@ static void spawn(char **arguments, char **environment)
 static void measure(char *self, char **environment, double values[KINDS])
 {
     int ends[2];
-    char *arguments[] = {self, "run", NULL}, *true_arguments[] = {"/bin/true", NULL};
+    char *arguments[] = {self, "run", NULL};
     char text[256] = "";
     posix_spawn_file_actions_t actions;
     pid_t pid;
@@ -125,13 +124,20 @@ static void measure(char *self, char **environment, double values[KINDS])
     waitpid(pid, NULL, 0);
     if (len <= 0 || sscanf(text, "%lf %lf %lf", &values[SEND], &values[ACK], &values[READ]) != 3)
         fail("measurement");
-    double starts[STARTS];
-    for (int i = 0; i < STARTS; i++) {
-        double begin = now();
-        spawn(true_arguments, environment);
-        starts[i] = now() - begin;
+}
+
+/* Prints a line of the table. */
+static void line(const char *what, double values[MODES])
+{
+    printf("%-20s", what);
+    for (int mode = 0; mode < MODES; mode++) {
+        double value = values[mode], bare = values[BARE];
+        if (mode == BARE)
+            printf("  %s %9.1f ns", modes[mode], value);
+        else
+            printf("  | %s %+9.1f ns, x %.2f", modes[mode], value - bare, value / bare);
     }
-    values[START] = median(starts, STARTS);
+    printf("\n");
 }
 
 static void compare(char *self, const char *shim, const char *viewer)
@@ -154,18 +160,23 @@ static void compare(char *self, const char *shim, const char *viewer)
             for (int kind = 0; turn >= 0 && kind < KINDS; kind++)
                 all[mode][kind][turn] = values[kind];
         }
+    double medians[MODES];
     for (int kind = 0; kind < KINDS; kind++) {
-        double bare = median(all[BARE][kind], TURNS);
-        printf("%-20s", kinds[kind]);
-        for (int mode = 0; mode < MODES; mode++) {
-            double value = median(all[mode][kind], TURNS);
-            if (mode == BARE)
-                printf("  %s %9.1f ns", modes[mode], value);
-            else
-                printf("  | %s %+9.1f ns, x %.2f", modes[mode], value - bare, value / bare);
-        }
-        printf("\n");
+        for (int mode = 0; mode < MODES; mode++)
+            medians[mode] = median(all[mode][kind], TURNS);
+        line(kinds[kind], medians);
     }
+    static double starts[MODES][STARTS];
+    char *arguments[] = {"/bin/true", NULL};
+    for (int turn = 0; turn < STARTS; turn++)
+        for (int mode = 0; mode < MODES; mode++) {
+            double begin = now();
+            spawn(arguments, environments[mode]);
+            starts[mode][turn] = now() - begin;
+        }
+    for (int mode = 0; mode < MODES; mode++)
+        medians[mode] = median(starts[mode], STARTS);
+    line("start of /bin/true", medians);
 }
 
 int main(int argc, char **argv)

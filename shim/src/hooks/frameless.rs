@@ -8,8 +8,8 @@ use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_void};
 
 use super::by_number;
-use crate::interpose::Real;
-use crate::{process, sys, thread};
+use crate::interpose::{Libraries, Real};
+use crate::thread;
 
 // SAFETY: the function's address alone is used.
 static VFORK: Real<unsafe extern "C" fn()> = unsafe { Real::new(c"vfork") };
@@ -22,10 +22,10 @@ pub(super) static SYSCALL: Real<
 > = unsafe { Real::new(c"syscall") };
 
 /// Finds the functions behind.
-pub(super) fn resolve() {
-    VFORK.find();
-    CLONE.find();
-    SYSCALL.find();
+pub(super) fn resolve(libraries: &Libraries) {
+    VFORK.find(libraries);
+    CLONE.find(libraries);
+    SYSCALL.find(libraries);
 }
 
 /// A hook that jumps to where `$ask` says, which is called with the same arguments.
@@ -70,11 +70,7 @@ frameless! {
 }
 
 extern "C" fn before_vfork() -> *const c_void {
-    let errno = sys::errno();
-    if let Some(process) = process::current() {
-        thread::lend(process);
-    }
-    sys::set_errno(errno);
+    thread::lend();
     VFORK.get() as *const c_void
 }
 
@@ -83,9 +79,7 @@ extern "C" fn before_clone(
     _stack: *const c_void,
     flags: c_int,
 ) -> *const c_void {
-    let errno = sys::errno();
     task(flags);
-    sys::set_errno(errno);
     CLONE.get() as *const c_void
 }
 
@@ -94,11 +88,10 @@ fn task(flags: c_int) {
     if flags & libc::CLONE_VM == 0 || flags & libc::CLONE_SETTLS != 0 {
         return;
     }
-    let Some(process) = process::current() else { return };
     if flags & libc::CLONE_VFORK != 0 {
-        thread::lend(process);
+        thread::lend();
     } else {
-        thread::share(process);
+        thread::share();
     }
 }
 

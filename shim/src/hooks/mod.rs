@@ -14,6 +14,8 @@ mod recv;
 mod rw;
 mod send;
 
+use crate::interpose::Libraries;
+
 /// The name of a symbol as C has it.
 macro_rules! c_name {
     ($name:ident) => {{
@@ -31,14 +33,15 @@ pub(crate) use c_name;
 
 /// Finds the functions behind all hooks; the library's constructor calls it once.
 pub(crate) fn resolve() {
-    send::resolve();
-    recv::resolve();
-    rw::resolve();
-    life::resolve();
-    fd::resolve();
-    internal::resolve();
+    let libraries = Libraries::behind();
+    send::resolve(&libraries);
+    recv::resolve(&libraries);
+    rw::resolve(&libraries);
+    life::resolve(&libraries);
+    fd::resolve(&libraries);
+    internal::resolve(&libraries);
     #[cfg(target_arch = "x86_64")]
-    frameless::resolve();
+    frameless::resolve(&libraries);
 }
 
 /// What a function returns that this libc has not.

@@ -8,14 +8,6 @@
 //!   once, and until it has run the hooks do nothing of their own.
 //! - It panics on a missing function. So each is looked for before.
 
-use core::ffi::{CStr, c_void};
-
-/// Where a name leads behind this library; null if nowhere.
-pub(crate) fn next(name: &CStr) -> *const c_void {
-    // SAFETY: a terminated name.
-    unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
-}
-
 /// Defines hooks, and a `resolve` that finds the functions behind them.
 macro_rules! hooks {
     ($(
@@ -35,8 +27,9 @@ macro_rules! hooks {
         }
 
         /// Finds the functions, those that there are.
-        pub(super) fn resolve() {
+        pub(super) fn resolve(libraries: &$crate::interpose::Libraries) {
             $(
+                presence::$name.find(libraries);
                 if $crate::interpose::is_there!($name) {
                     $crate::interpose::real!($name);
                 }

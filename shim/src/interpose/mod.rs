@@ -2,23 +2,21 @@
 //!
 //! There are two ways with one face, `hooks!` and `real!`:
 //!
-//! - `fenced`, the default: redhook's macros, and dlsym.
-//! - `portable`, the feature of that name: a macro of our own, and a look into the loaded libraries' symbol
-//!   tables. The library then needs neither Rust's standard library nor a symbol that a C library of the
-//!   last twelve years lacks, and runs under glibc and musl alike.
+//! - `fenced`, the default: redhook's macros, which find the real functions by dlsym.
+//! - `portable`, the feature of that name: a macro of our own, and the loaded libraries' symbol tables. The
+//!   library then needs neither Rust's standard library nor a symbol that a C library of the last twelve
+//!   years lacks, and runs under glibc and musl alike.
 
 #[cfg(not(feature = "portable"))]
 mod fenced;
 #[cfg(feature = "portable")]
 mod portable;
 mod real;
-#[cfg(feature = "portable")]
 mod symbol;
 
 #[cfg(not(feature = "portable"))]
-pub(crate) use fenced::{hooks, is_there, next, real};
+pub(crate) use fenced::{hooks, is_there, real};
 #[cfg(feature = "portable")]
 pub(crate) use portable::{hooks, is_there, real};
 pub(crate) use real::Real;
-#[cfg(feature = "portable")]
-pub(crate) use symbol::next;
+pub(crate) use symbol::Libraries;

@@ -29,8 +29,8 @@ macro_rules! hooks {
         }
 
         /// Finds the functions, those that there are.
-        pub(super) fn resolve() {
-            $(behind::$name.find();)*
+        pub(super) fn resolve(libraries: &$crate::interpose::Libraries) {
+            $(behind::$name.find(libraries);)*
         }
     };
 }

@@ -5,6 +5,8 @@ use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+use super::symbol::Libraries;
+
 /// The function that a name would lead to if this library were not there, of type `F`.
 ///
 /// Found once, by the constructor; before that whenever it is asked for. There is no lock: whoever
@@ -27,8 +29,8 @@ impl<F: Copy> Real<F> {
     }
 
     /// Finds it.
-    pub(crate) fn find(&self) -> *const c_void {
-        let found = super::next(self.name);
+    pub(crate) fn find(&self, libraries: &Libraries) -> *const c_void {
+        let found = libraries.function(self.name);
         let address = if found.is_null() { absent as *const c_void } else { found };
         self.address.store(address.cast_mut(), Ordering::Release);
         address
@@ -36,7 +38,7 @@ impl<F: Copy> Real<F> {
 
     fn address(&self) -> *const c_void {
         let address = self.address.load(Ordering::Acquire);
-        if address.is_null() { self.find() } else { address }
+        if address.is_null() { self.find(&Libraries::behind()) } else { address }
     }
 
     /// Whether there is one.

@@ -22,32 +22,45 @@ const HIDDEN: u16 = 1 << 15;
 const STT_FUNC: u8 = 2;
 const TYPE_MASK: u8 = 0xf;
 
-/// Where a name leads behind this library; null if nowhere.
-pub(crate) fn next(name: &CStr) -> *const c_void {
-    let mut search = Search { name, is_behind: false, found: ptr::null() };
-    for is_behind in [false, true] {
-        // Loaded by dlopen, this library stands behind what it depends on: then all are looked at.
-        search.is_behind = is_behind;
-        // SAFETY: `look` takes the search, which outlives the call.
-        unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut search).cast::<c_void>()) };
-        if !search.found.is_null() {
-            break;
-        }
-    }
-    search.found
+/// Most libraries that are looked at. libc is among the first ones that anything depends on.
+const MAX_LIBRARIES: usize = 64;
+
+/// The libraries loaded behind this one, in the order of their search.
+pub(crate) struct Libraries {
+    all: [Library; MAX_LIBRARIES],
+    count: usize,
+    /// This one has been passed.
+    is_behind: bool,
 }
 
-struct Search<'a> {
-    name: &'a CStr,
-    /// Whether the libraries looked at stand behind ours.
-    is_behind: bool,
-    found: *const c_void,
+impl Libraries {
+    /// Those that are loaded now.
+    pub(crate) fn behind() -> Self {
+        let mut libraries =
+            Self { all: [Library::NONE; MAX_LIBRARIES], count: 0, is_behind: false };
+        for is_behind in [false, true] {
+            // Loaded by dlopen, this library stands behind what it depends on: then all count.
+            libraries.is_behind = is_behind;
+            // SAFETY: `look` takes the libraries, which outlive the call.
+            unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut libraries).cast::<c_void>()) };
+            if libraries.count > 0 {
+                break;
+            }
+        }
+        libraries
+    }
+
+    /// Where a name leads; null if nowhere.
+    pub(crate) fn function(&self, name: &CStr) -> *const c_void {
+        let libraries = self.all.get(..self.count).unwrap_or(&[]);
+        libraries.iter().find_map(|library| library.function(name)).unwrap_or(ptr::null())
+    }
 }
 
 /// Called for each library, in the order of their search.
 unsafe extern "C" fn look(info: *mut dl_phdr_info, _len: usize, search: *mut c_void) -> c_int {
-    // SAFETY: the search that `next` handed over, and nobody else uses meanwhile.
-    let search = unsafe { &mut *search.cast::<Search<'_>>() };
+    // SAFETY: what `behind` handed over, and nobody else uses meanwhile.
+    let search = unsafe { &mut *search.cast::<Libraries>() };
     // SAFETY: the loader's description of a library.
     let info = unsafe { &*info };
     if contains(info, (look as *const c_void).addr()) {
@@ -57,10 +70,10 @@ unsafe extern "C" fn look(info: *mut dl_phdr_info, _len: usize, search: *mut c_v
     if !search.is_behind {
         return 0;
     }
-    if let Some(found) = Library::new(info).and_then(|library| library.function(search.name)) {
-        search.found = found;
-        return 1;
-    }
+    let Some(library) = Library::new(info) else { return 0 };
+    let Some(place) = search.all.get_mut(search.count) else { return 1 };
+    *place = library;
+    search.count = search.count.saturating_add(1);
     0
 }
 
@@ -80,6 +93,7 @@ fn contains(info: &dl_phdr_info, address: usize) -> bool {
 }
 
 /// The tables of a loaded library. They are its own, mapped as long as it is loaded.
+#[derive(Clone, Copy)]
 struct Library {
     base: u64,
     symbols: *const Elf64_Sym,
@@ -90,18 +104,20 @@ struct Library {
 }
 
 impl Library {
+    const NONE: Self = Self {
+        base: 0,
+        symbols: ptr::null(),
+        strings: ptr::null(),
+        versions: ptr::null(),
+        gnu_hash: ptr::null(),
+        hash: ptr::null(),
+    };
+
     fn new(info: &dl_phdr_info) -> Option<Self> {
         let base = info.dlpi_addr;
         let dynamic = headers(info).iter().find(|header| header.p_type == PT_DYNAMIC)?;
         let mut entry = pointer::<[u64; 2]>(base.wrapping_add(dynamic.p_vaddr));
-        let mut library = Self {
-            base,
-            symbols: ptr::null(),
-            strings: ptr::null(),
-            versions: ptr::null(),
-            gnu_hash: ptr::null(),
-            hash: ptr::null(),
-        };
+        let mut library = Self { base, ..Self::NONE };
         loop {
             // SAFETY: within the array, which DT_NULL ends.
             let [tag, value] = unsafe { entry.read() };
@@ -137,13 +153,20 @@ impl Library {
             .iter()
             .fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)));
         // SAFETY: the section begins with four words.
-        let [buckets, first, blooms, _shift] =
+        let [buckets, first, blooms, shift] =
             unsafe { self.gnu_hash.cast::<[u32; 4]>().read() }.map(|word| word as usize);
-        if buckets == 0 {
+        if buckets == 0 || blooms == 0 {
             return None;
         }
-        // The filter's words of 64 bits are passed over: it only saves a look.
-        let table = self.gnu_hash.wrapping_add(4).wrapping_add(blooms.wrapping_mul(2));
+        // Words of 64 bits, in which two bits are set for each name that there is.
+        let filter = self.gnu_hash.wrapping_add(4).cast::<u64>();
+        // SAFETY: one of the filter's words.
+        let word = unsafe { filter.wrapping_add(hash as usize / 64 % blooms).read() };
+        let second = hash.wrapping_shr(u32::try_from(shift).unwrap_or(0));
+        if word >> (hash % 64) & word >> (second % 64) & 1 == 0 {
+            return None;
+        }
+        let table = filter.wrapping_add(blooms).cast::<u32>();
         let chains = table.wrapping_add(buckets);
         // SAFETY: one of the table's entries.
         let mut index = unsafe { table.wrapping_add(hash as usize % buckets).read() } as usize;

@@ -111,10 +111,10 @@ pub(crate) fn is_live() -> bool {
 /// Looks for those who may read and do not yet; at load, and when the program opens a netlink
 /// socket.
 pub(crate) fn look() {
-    let Some(speaker) = Speaker::current() else { return };
+    let Some(config) = config::current() else { return };
     let was_live = is_live();
     for link in links() {
-        link.look(speaker);
+        link.look(config);
     }
     if !was_live && is_live() {
         fdtable::scan();
@@ -181,17 +181,23 @@ impl Link {
     }
 
     /// Connects or opens, greets, and only then lets others see the link.
-    fn look(&self, speaker: Speaker) {
-        let Speaker { config, process } = speaker;
+    fn look(&self, config: &'static Config) {
         let is_fine = self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh);
-        if is_fine || confinement::is_confined() || thread::may_be_guest(process) {
+        let is_guest = process::current().is_some_and(thread::may_be_guest);
+        if is_fine || confinement::is_confined() || is_guest {
             return;
         }
         let found = match self.kind {
-            Kind::Socket => stream::open(config).filter(|fd| !self.hand_over(speaker, *fd)),
+            Kind::Socket => stream::open(config),
             Kind::File => file::open(config),
         };
-        let Some(held) = found.and_then(parked::park) else { return };
+        let Some(fd) = found else { return };
+        let Some(process) = process::start() else { return sys::file::close(fd) };
+        let speaker = Speaker { config, process };
+        if self.kind == Kind::Socket && self.hand_over(speaker, fd) {
+            return;
+        }
+        let Some(held) = parked::park(fd) else { return };
         if self.kind == Kind::Socket {
             // The viewer of a ring that was there before has gone.
             ring::give_up();
@@ -217,7 +223,7 @@ impl Link {
         let account = process.account(self.kind);
         account.begin();
         let mut begun = false;
-        let outcome = hello::write(config, process, account, |bytes| {
+        let outcome = hello::write(process, account, |bytes| {
             let sent = sys::socket::send_with_descriptor(socket, bytes, memory);
             begun = sent.is_ok();
             if sent == Ok(bytes.len()) { Outcome::Sent } else { Outcome::Full }
@@ -235,11 +241,10 @@ impl Link {
 
     #[cold]
     fn greet(&self, speaker: Speaker, way: Way) -> Outcome {
-        let Speaker { config, process } = speaker;
+        let process = speaker.process;
         let account = process.account(self.kind);
-        let outcome = hello::write(config, process, account, |bytes| {
-            self.write(speaker, way, &[Span::of(bytes)])
-        });
+        let outcome =
+            hello::write(process, account, |bytes| self.write(speaker, way, &[Span::of(bytes)]));
         if outcome == Outcome::Sent {
             account.greeted.store(way.identity(), Ordering::Relaxed);
         }
@@ -398,7 +403,7 @@ impl Link {
         if outcome == Some(Outcome::Stolen) && !thread::may_be_guest(process) {
             // The program did not mean the viewer: it closes whatever it did not open itself.
             self.parked.forget();
-            self.look(speaker);
+            self.look(speaker.config);
             outcome = again(view);
         }
         if outcome == Some(Outcome::Unreadable) {

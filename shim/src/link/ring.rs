@@ -65,6 +65,7 @@ pub(super) fn make(layout: Layout, process: &Process) -> Option<(i32, Ring)> {
         sys::file::close(fd);
         return None;
     };
+    process.find_pid_namespace();
     let pid_namespace = process.pid_namespace();
     map.store(Word::Version, VERSION);
     map.store(Word::Granules, layout.granules());

@@ -1,8 +1,10 @@
 //! Memory from the kernel: the shim has no heap.
 
+use core::cell::UnsafeCell;
 use core::ffi::c_int;
 use core::mem::{align_of, size_of};
 use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use nlring::kernel::call;
 
@@ -32,10 +34,35 @@ fn pages<T>() -> Option<*mut T> {
     Some(ptr::with_exposed_provenance_mut(base))
 }
 
+/// Room for what is kept for good: the settings, and some rings.
+const STORE_LEN: usize = 2048;
+
+/// Untouched, it takes no memory.
+#[repr(C, align(64))]
+struct Store(UnsafeCell<[u8; STORE_LEN]>);
+
+// SAFETY: its bytes are given out, each once.
+unsafe impl Sync for Store {}
+
+static STORE: Store = Store(UnsafeCell::new([0; STORE_LEN]));
+
+/// How much of it is given out.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// A place in the store, as long as there is one.
+fn stored<T>() -> Option<*mut T> {
+    const { assert!(align_of::<T>() <= align_of::<Store>()) };
+    let len = size_of::<T>().next_multiple_of(align_of::<Store>());
+    let start = USED.fetch_add(len, Ordering::Relaxed);
+    let fits = start.checked_add(len).is_some_and(|end| end <= STORE_LEN);
+    fits.then(|| STORE.0.get().cast::<u8>().wrapping_add(start).cast::<T>())
+}
+
 /// Keeps a value until the program ends.
 pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
-    let place = pages::<T>()?;
-    // SAFETY: fresh pages, large enough and aligned, and nobody else's.
+    let is_small = const { size_of::<T>() <= STORE_LEN / 4 };
+    let place = if is_small { stored::<T>().or_else(pages::<T>) } else { pages::<T>() }?;
+    // SAFETY: fresh, large enough and aligned, and nobody else's.
     unsafe { place.write(value) };
     // SAFETY: just written, never unmapped, and from now on only shared.
     Some(unsafe { &*place })

@@ -10,6 +10,7 @@
 mod span;
 
 use core::ffi::{CStr, c_char, c_int, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
 use nlproto::codec::MAX_NAME_LEN;
@@ -378,6 +379,25 @@ fn count(len: usize) -> usize {
 pub(crate) unsafe fn returned(len: *const socklen_t) -> socklen_t {
     // SAFETY: the caller's promise.
     unsafe { len.read_unaligned() }
+}
+
+/// What main is given, while the constructor runs.
+static ARGUMENTS: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Calls `then`, in which [`arguments`] has these.
+///
+/// # Safety
+/// As for [`strings`], until `then` returns.
+pub(crate) unsafe fn with_arguments(array: *const *const c_char, then: impl FnOnce()) {
+    ARGUMENTS.store(array.cast_mut(), Ordering::Relaxed);
+    then();
+    ARGUMENTS.store(core::ptr::null_mut(), Ordering::Relaxed);
+}
+
+/// The program's arguments, while it has not begun.
+pub(crate) fn arguments() -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: null but within `with_arguments`.
+    unsafe { strings(ARGUMENTS.load(Ordering::Relaxed)) }
 }
 
 /// The strings of a null-terminated array, such as `argv` and `environ`.
