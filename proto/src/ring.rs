@@ -33,7 +33,8 @@
 //!
 //! The viewer frees what it has read: each of a record's words for the next lap, then the head. A
 //! record that stays busy after its owner's death is torn, and freed as well; one of a living owner
-//! never is, since its copy may still be running.
+//! never is, since its copy may still be running. Then the records behind it are read all the same, and
+//! when they fill half the ring the viewer asks the program for [another](RENEW).
 //!
 //! [`Claiming`], [`Claim`] and [`Consumer`] are this protocol, in steps of at most one access to the
 //! shared memory each, so that a test can try all interleavings of the very code that runs.
@@ -58,6 +59,13 @@ pub const MAX_GRANULES: u64 = 1 << 22;
 
 /// Age from which on a heartbeat says that the viewer has stopped, in milliseconds.
 pub const HEARTBEAT_MAX_AGE_MS: u64 = 1000;
+
+/// The viewer has gone.
+pub const GONE: u64 = 1;
+
+/// The viewer asks for another ring, and goes on reading this one: a producer that was stopped, or that
+/// left its copy for good, keeps so much of it from being freed that it will soon be full.
+pub const RENEW: u64 = 2;
 
 const PAGE_LEN: usize = 4096;
 const SLOTS: usize = 2 * PAGE_LEN;
@@ -87,7 +95,7 @@ pub enum Word {
     Head,
     /// When the viewer last looked, by `CLOCK_MONOTONIC` in milliseconds; 0 before the first time.
     Heartbeat,
-    /// Not 0 when the viewer has gone.
+    /// Not 0 when nothing more should be put in: [`GONE`] or [`RENEW`].
     Closed,
     /// The slot word with this index.
     Slot(u64),

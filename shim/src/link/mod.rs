@@ -239,6 +239,16 @@ impl Link {
         begun
     }
 
+    /// The viewer has asked for another ring: makes one, if that can be. Else the old one does as long
+    /// as there is room in it.
+    #[cold]
+    fn renew(&self, speaker: Speaker, ring: &'static Ring) -> Way {
+        if ring.take_renewal() {
+            self.look(speaker.config);
+        }
+        self.way().unwrap_or(Way::Ring(ring))
+    }
+
     #[cold]
     fn greet(&self, speaker: Speaker, way: Way) -> Outcome {
         let process = speaker.process;
@@ -372,7 +382,12 @@ impl Link {
 
     #[inline]
     fn deliver(&self, speaker: Speaker, head: &CallHead, view: &View) -> Result<(), Outcome> {
-        let way = self.way().ok_or(Outcome::Dead)?;
+        let mut way = self.way().ok_or(Outcome::Dead)?;
+        if let Way::Ring(ring) = way
+            && ring.is_to_be_renewed()
+        {
+            way = self.renew(speaker, ring);
+        }
         self.ready(speaker, way)?;
         self.report_losses(speaker, way)?;
         self.announce(speaker, way, head.fd)?;

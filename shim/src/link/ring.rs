@@ -5,10 +5,12 @@
 //! the program is killed the next moment.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use nlproto::ring::{Claim, Claiming, HEARTBEAT_MAX_AGE_MS, Layout, Progress, VERSION};
-use nlproto::ring::{MAGIC, Word, Words};
+use nlproto::ring::{
+    Claim, Claiming, GONE, HEARTBEAT_MAX_AGE_MS, Layout, MAGIC, Progress, RENEW, VERSION, Word,
+    Words,
+};
 use nlring::{Access, Map};
 use once_cell::race::OnceRef;
 
@@ -34,6 +36,8 @@ pub(super) struct Ring {
     identity: u64,
     pid_namespace: u64,
     made_ms: u64,
+    /// Another one was asked for, and looked for.
+    is_renewed: AtomicBool,
 }
 
 static RINGS: [OnceRef<'static, Ring>; MAX_RINGS] = [const { OnceRef::new() }; MAX_RINGS];
@@ -45,7 +49,7 @@ static CURRENT: AtomicUsize = AtomicUsize::new(0);
 pub(super) fn current() -> Option<&'static Ring> {
     let index = CURRENT.load(Ordering::Acquire).checked_sub(1)?;
     let ring = RINGS.get(index)?.get()?;
-    (ring.map.load(Word::Closed) == 0).then_some(ring)
+    (ring.map.load(Word::Closed) != GONE).then_some(ring)
 }
 
 /// Does without a ring from now on.
@@ -71,7 +75,9 @@ pub(super) fn make(layout: Layout, process: &Process) -> Option<(i32, Ring)> {
     map.store(Word::Granules, layout.granules());
     map.store(Word::PidNamespace, pid_namespace);
     map.store(Word::Magic, MAGIC);
-    Some((fd, Ring { map, identity: stat.inode | RING, pid_namespace, made_ms: now_ms() }))
+    let identity = stat.inode | RING;
+    let is_renewed = AtomicBool::new(false);
+    Some((fd, Ring { map, identity, pid_namespace, made_ms: now_ms(), is_renewed }))
 }
 
 fn is_last() -> bool {
@@ -102,7 +108,18 @@ impl Ring {
 
     /// Whether its viewer is worth staying with.
     pub(super) fn is_fresh(&self) -> bool {
-        self.silence_ms() < SILENCE_MS
+        self.silence_ms() < SILENCE_MS && !self.is_to_be_renewed()
+    }
+
+    /// Whether its viewer has asked for another one.
+    #[inline]
+    pub(super) fn is_to_be_renewed(&self) -> bool {
+        self.map.load(Word::Closed) == RENEW
+    }
+
+    /// Whether the caller is the one to look for another one: the first that asks.
+    pub(super) fn take_renewal(&self) -> bool {
+        !self.is_renewed.swap(true, Ordering::Relaxed)
     }
 
     /// How long the viewer has not looked.
@@ -174,7 +191,7 @@ impl Ring {
         let stalled = &account.stalled;
         if config.block_ns == 0
             || stalled.load(Ordering::Relaxed)
-            || self.map.load(Word::Closed) != 0
+            || self.map.load(Word::Closed) == GONE
             || self.silence_ms() > HEARTBEAT_MAX_AGE_MS
         {
             return false;
