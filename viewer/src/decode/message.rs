@@ -12,7 +12,7 @@ use crate::wire::message::{self, Message, Messages};
 use crate::wire::{self, Step};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
-const GENERIC: u32 = crate::spec::GENERIC;
+pub(super) const GENERIC: u32 = crate::spec::GENERIC;
 /// `GENL_ID_CTRL`: the one family with a fixed number.
 const NLCTRL_ID: u16 = 0x10;
 /// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
@@ -36,8 +36,16 @@ pub fn datagram<V: Visitor>(
 ) {
     let tables = engine.registry.protocol(protocol);
     if let Some(tables) = tables.filter(|tables| !tables.framed()) {
-        let mut decoder =
-            Decoder { engine: *engine, tables, direction, message_type: 0, header: None, visitor };
+        let mut decoder = Decoder {
+            engine: *engine,
+            tables,
+            direction,
+            message_type: 0,
+            net_order: false,
+            strace_unnamed: false,
+            header: None,
+            visitor,
+        };
         return decoder.unframed(bytes);
     }
     let mut many = None;
@@ -102,6 +110,8 @@ pub(super) fn one<V: Visitor>(
         tables: tables.unwrap_or_else(|| engine.registry.bare()),
         direction,
         message_type: ty,
+        net_order: false,
+        strace_unnamed: false,
         header: None,
         visitor,
     };
@@ -177,7 +187,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) -> Value<'a> {
         let tables = self.tables;
         let v = u64::from(ty);
-        let named = |name, label| Value::Enum { v, size: 2, order: Order::Host, name, label };
+        let named = |name, label| Value::named(v, 2, name, label);
         let own = tables.control().message_types.and_then(|id| tables.enumeration(id));
         let own_label = own.and_then(|own| own.label.as_deref());
         if ty < MIN_TYPE {
@@ -271,7 +281,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let v = u64::from(*command);
         let name = listed.map(|op| &*op.c_name);
         let label = self.tables.unknown_message();
-        let command = Value::Enum { v, size: 1, order: Order::Host, name, label };
+        let command = Value::named(v, 1, name, label);
         self.visitor.value(Slot::Field("cmd"), &command);
         self.visitor.value(Slot::Field("version"), &Value::uint(u64::from(*version), 1));
         if *reserved != [0, 0] {
@@ -316,6 +326,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 
     fn known_body(&mut self, body: Body, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
         let tables = self.tables;
+        self.strace_unnamed = body.strace_unnamed;
         let mut used = 0;
         let header = body.header.and_then(|id| tables.structure(id));
         if let Some(st) = header {

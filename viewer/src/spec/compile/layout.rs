@@ -55,6 +55,7 @@ impl Compiler<'_> {
                 .into(),
             align: 1,
             show_tail: definition.tail.as_deref() == Some("hex"),
+            padded: definition.tail.as_deref() == Some("padding"),
             ..Struct::default()
         };
         // The offset of the next member, while it is known, and the fixed part's end.
@@ -72,6 +73,15 @@ impl Compiler<'_> {
                 offset = Some(o.next_multiple_of(align.max(1)));
                 compiled.align = compiled.align.max(align);
             }
+            let used = match &item.used {
+                None => None,
+                Some(by) => {
+                    let at = compiled.members.iter().position(|m| *m.name == **by);
+                    Some(at.ok_or_else(|| {
+                        Self::wrong(file, &here, format!("used: {by:?} is no member before it"))
+                    })?)
+                }
+            };
             compiled.members.push(Member {
                 c_name: item
                     .c_name
@@ -82,6 +92,7 @@ impl Compiler<'_> {
                 offset,
                 kind,
                 nonzero: item.nonzero.unwrap_or(false),
+                used,
                 secret: item.secret.unwrap_or(false),
             });
             if let Some(o) = offset {

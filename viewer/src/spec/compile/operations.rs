@@ -19,7 +19,11 @@ impl Compiler<'_> {
     pub(super) fn file(&mut self, file: &Rc<File>) -> Result<(), Error> {
         let place = Place(String::new());
         let family = self.tables.families.len();
-        self.tables.families.push(Family { name: file.name.as_str().into() });
+        let errors = match &file.operations.errors {
+            Some(reference) => Some(self.enum_ref(file, &place, reference)?),
+            None => None,
+        };
+        self.tables.families.push(Family { name: file.name.as_str().into(), errors });
         self.tables.unframed |= file.framing.as_deref() == Some("none");
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
@@ -173,6 +177,10 @@ impl Compiler<'_> {
                 Some(reference) => Some(self.set_ref(file, place, reference)?),
                 None => None,
             },
+            strace_unnamed: operations
+                .strace
+                .as_ref()
+                .is_some_and(|s| s.attributes.as_deref() == Some("unnamed")),
             rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
         })
     }

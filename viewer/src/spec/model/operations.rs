@@ -1,12 +1,14 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{SetId, StructId};
+use super::{EnumId, SetId, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
 pub struct Family {
     /// Its name.
     pub name: Box<str>,
+    /// Names of error numbers of its own, beyond those of C.
+    pub errors: Option<EnumId>,
 }
 
 /// What the flag bits 0x100 to 0x800 of a message's header mean.
@@ -47,6 +49,8 @@ pub struct Body {
     pub set: Option<SetId>,
     /// What strace takes them for, where that differs.
     pub strace_set: Option<SetId>,
+    /// Whether strace names none of them.
+    pub strace_unnamed: bool,
     /// What is there instead of attributes.
     pub rest: Rest,
 }
