@@ -2,7 +2,9 @@
 
 use super::context::{Decoder, Scope, Seen};
 use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, Value, Visitor};
-use crate::spec::model::{Attr, AttrSet, Format, Kind, Selector, TextKind, Union, When};
+use crate::spec::model::{
+    Attr, AttrSet, ElementHeader, Format, Kind, Selector, TextKind, Union, When,
+};
 use crate::wire::attr::{self, Attrs};
 use crate::wire::{self, Step};
 
@@ -12,7 +14,7 @@ enum Elements<'a> {
     /// By their number, in a set that may be unknown.
     Set(Option<&'a AttrSet>, bool),
     /// All alike; their types are indexes.
-    Alike(&'a Kind),
+    Alike(&'a Kind, Option<ElementHeader>),
     /// So many levels whose types are values, then a set.
     Levels(u8, &'a AttrSet),
 }
@@ -24,18 +26,31 @@ impl<'a> Elements<'a> {
             _ => None,
         }
     }
+
+    /// How they begin, if they are no attributes of netlink's.
+    fn header(self) -> Option<attr::Header> {
+        match self {
+            Self::Set(set, _) => set.and_then(header),
+            Self::Alike(_, header) => header.map(on_the_wire),
+            Self::Levels(..) => None,
+        }
+    }
 }
 
 /// How the elements of a set begin, if they are no attributes of netlink's.
 pub(super) fn header(set: &AttrSet) -> Option<attr::Header> {
-    set.header.map(|header| attr::Header {
+    set.header.map(on_the_wire)
+}
+
+fn on_the_wire(header: ElementHeader) -> attr::Header {
+    attr::Header {
         type_len: header.type_len,
         length_len: header.length_len,
         length_first: header.length_first,
         big_endian: header.order == Order::Big,
         counts_header: header.counts_header,
         align: header.align,
-    })
+    }
 }
 
 impl<'a, V: Visitor> Decoder<'a, V> {
@@ -62,7 +77,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             // What a payload is chosen by may stand after it.
             scope.look_ahead(set, bytes);
         }
-        let own_header = set.and_then(header);
+        let own_header = elements.header();
         let header_len = own_header.map_or(attr::HEADER_LEN, |header| header.len());
         let mut many = None;
         for step in Attrs::with(bytes, own_header) {
@@ -156,7 +171,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
                 }
                 (Elements::Set(..), _) => self.unknown(&found, payload_at, scope),
-                (Elements::Alike(kind), _) => {
+                (Elements::Alike(kind, _), _) => {
                     self.payload(Slot::Plain, kind, found.payload, payload_at, scope);
                 }
                 (Elements::Levels(0 | 1, set), _) => {
@@ -226,7 +241,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Kind::Nest(set) => {
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
             }
-            Kind::Indexed(kind) => self.list(Elements::Alike(kind), bytes, at, scope),
+            Kind::Indexed(kind, header) => {
+                self.list(Elements::Alike(kind, *header), bytes, at, scope);
+            }
             Kind::TypeValue(levels, set) => match self.tables.set(*set) {
                 Some(set) => self.list(Elements::Levels(*levels, set), bytes, at, scope),
                 None => self.bytes(slot, bytes, Opaque::Unknown),

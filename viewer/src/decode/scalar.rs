@@ -52,7 +52,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let negative = scalar.signed.then(|| sign_extend(v, len).cast_unsigned());
             set.name_of(v).or_else(|| set.name_of(negative?))
         };
-        if let (Some(bits), Some(set)) = (scalar.part_bits, names) {
+        // A name for the whole number comes before names for its parts.
+        if let (Some(bits), Some(set)) = (scalar.part_bits, names)
+            && (v < 1 << bits || set.name_of(v).is_none())
+        {
             return Value::Sequence { v, size, order, bits, set };
         }
         let plain = |set: &&'a Enum| set.partial && !set.is_flags && named(set).is_none();

@@ -165,6 +165,7 @@ pub(super) struct Item {
     pub(super) checks: Option<serde_json::Value>,
     pub(super) len: Option<Scalar>,
     pub(super) count: Option<Scalar>,
+    pub(super) header: Option<ElementHeader>,
     pub(super) used: Option<String>,
     pub(super) part_bits: Option<u8>,
     pub(super) nonzero: Option<bool>,

@@ -73,15 +73,6 @@ impl Compiler<'_> {
                 offset = Some(o.next_multiple_of(align.max(1)));
                 compiled.align = compiled.align.max(align);
             }
-            let used = match &item.used {
-                None => None,
-                Some(by) => {
-                    let at = compiled.members.iter().position(|m| *m.name == **by);
-                    Some(at.ok_or_else(|| {
-                        Self::wrong(file, &here, format!("used: {by:?} is no member before it"))
-                    })?)
-                }
-            };
             compiled.members.push(Member {
                 c_name: item
                     .c_name
@@ -92,13 +83,24 @@ impl Compiler<'_> {
                 offset,
                 kind,
                 nonzero: item.nonzero.unwrap_or(false),
-                used,
+                used: None,
                 secret: item.secret.unwrap_or(false),
             });
             if let Some(o) = offset {
                 compiled.size = o.saturating_add(size.unwrap_or(0));
             }
             offset = offset.zip(size).map(|(o, s)| o.saturating_add(s));
+        }
+        for (at, item) in definition.members.iter().enumerate() {
+            let Some(by) = &item.used else { continue };
+            let used = compiled.members.iter().position(|m| *m.name == **by && m.offset.is_some());
+            let Some(used) = used else {
+                let here = place.within("members", at, "");
+                return Err(Self::wrong(file, &here, format!("used: {by:?} has no known place")));
+            };
+            if let Some(member) = compiled.members.get_mut(at) {
+                member.used = Some(used);
+            }
         }
         if offset.is_some() {
             compiled.size = compiled.size.next_multiple_of(compiled.align.max(1));

@@ -174,9 +174,13 @@ impl Compiler<'_> {
                 Kind::Nest(self.set_ref(file, place, set)?)
             }
             "indexed-array" => {
+                let header = match &item.header {
+                    Some(header) => Some(element_header(file, place, header)?),
+                    None => None,
+                };
                 let element =
                     Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() };
-                Kind::Indexed(Box::new(self.shape(file, place, &element)?))
+                Kind::Indexed(Box::new(self.shape(file, place, &element)?), header)
             }
             "nest-type-value" => {
                 let Some(set) = &item.nested_attributes else {
@@ -343,7 +347,7 @@ impl Item {
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
-            used part_bits nonzero
+            header used part_bits nonzero
             range default
         )
     }

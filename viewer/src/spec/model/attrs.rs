@@ -35,8 +35,8 @@ pub enum Kind {
     Array(Element, usize, Option<Index>),
     /// Attributes.
     Nest(SetId),
-    /// Attributes whose types are indexes.
-    Indexed(Box<Self>),
+    /// Attributes whose types are indexes, and how they begin if they are none of netlink's.
+    Indexed(Box<Self>, Option<ElementHeader>),
     /// So many levels of attributes whose types are values, then a set.
     TypeValue(u8, SetId),
     /// Chosen by a selector.
