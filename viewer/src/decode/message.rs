@@ -226,7 +226,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let control = self.tables.control();
         let find = |id: Option<EnumId>| id.and_then(|id| self.tables.enumeration(id));
         let v = u64::from(flags);
-        let class = match operation.map(|op| op.class) {
+        let class = |op: &Operation| if V::STRACE { op.strace_class } else { op.class };
+        let class = match operation.map(class) {
             _ if protocol == GENERIC => Class::Get,
             Some(Class::ByType) => match ty & 3 {
                 0 => Class::New,

@@ -241,6 +241,7 @@ pub(super) struct Operation {
 pub(super) struct StraceBody {
     pub(super) attribute_set: Option<String>,
     pub(super) attributes: Option<String>,
+    pub(super) class: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -71,7 +71,9 @@ impl Compiler<'_> {
         request: Option<Body>,
         reply: Option<Body>,
     ) -> Operation {
-        Operation { c_name: c_name.into(), family, class, request, reply, variants: Vec::new() }
+        let variants = Vec::new();
+        let c_name = c_name.into();
+        Operation { c_name, family, class, strace_class: class, request, reply, variants }
     }
 
     #[allow(clippy::too_many_arguments, reason = "one call site; all of it is context")]
@@ -88,6 +90,11 @@ impl Compiler<'_> {
         let c_name = names::operation(file, &file.operations, written);
         let class = class(&file.operations, written);
         let variants = self.variants(file, place, written)?;
+        let strace_class = written
+            .strace
+            .as_ref()
+            .and_then(|s| s.class.as_deref())
+            .map_or(class, |word| named_class(word));
         let full = |number: u32| -> Result<u16, Error> {
             let high = u32::from(high.unwrap_or(0)) << 8;
             u16::try_from(number).ok().filter(|n| high == 0 || *n < 256).map_or_else(
@@ -116,6 +123,7 @@ impl Compiler<'_> {
                 None => {
                     let mut op = Self::named(family, &c_name, class, Some(body), reply);
                     op.variants = variants;
+                    op.strace_class = strace_class;
                     at.push(op);
                 }
             }
@@ -252,14 +260,20 @@ fn rest(payload: Option<&str>) -> Rest {
     }
 }
 
+fn named_class(word: &str) -> Class {
+    match word {
+        "new" => Class::New,
+        "del" => Class::Del,
+        "get" => Class::Get,
+        "by-type" => Class::ByType,
+        _ => Class::None,
+    }
+}
+
 fn class(operations: &schema::Operations, written: &schema::Operation) -> Class {
     let said = written.class.as_deref().or(operations.class.as_deref());
     match said {
-        Some("new") => Class::New,
-        Some("del") => Class::Del,
-        Some("get") => Class::Get,
-        Some("by-type") => Class::ByType,
-        Some(_) => Class::None,
+        Some(word) => named_class(word),
         None => {
             let name = written.name.as_str();
             let begins = |words: &[&str]| words.iter().any(|w| name.starts_with(w));

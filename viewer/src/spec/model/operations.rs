@@ -32,6 +32,8 @@ pub struct Operation {
     pub(in crate::spec) family: usize,
     /// Meaning of its flags.
     pub class: Class,
+    /// What strace takes them for.
+    pub strace_class: Class,
     /// Which message it is on the way to the kernel.
     pub request: Option<Body>,
     /// … and from it.
