@@ -1,5 +1,7 @@
 //! nftables: a rule set of every expression, object and kind of set that the kernel takes, held
 //! against what `nft -j` prints of it.
+//!
+//! Long because each kind of thing in nft's JSON is compared in a function of its own.
 
 use nltests::installed;
 use nltests::namespace::Namespace;

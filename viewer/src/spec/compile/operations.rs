@@ -90,11 +90,8 @@ impl Compiler<'_> {
         let c_name = names::operation(file, &file.operations, written);
         let class = class(&file.operations, written);
         let variants = self.variants(file, place, written)?;
-        let strace_class = written
-            .strace
-            .as_ref()
-            .and_then(|s| s.class.as_deref())
-            .map_or(class, |word| named_class(word));
+        let strace_class =
+            written.strace.as_ref().and_then(|s| s.class.as_deref()).map_or(class, named_class);
         let full = |number: u32| -> Result<u16, Error> {
             let high = u32::from(high.unwrap_or(0)) << 8;
             u16::try_from(number).ok().filter(|n| high == 0 || *n < 256).map_or_else(
