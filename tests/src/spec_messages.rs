@@ -124,7 +124,7 @@ fn payload_begin(way: &Way, head: Head, number: u16, len: usize) -> usize {
     one.iter().zip(&other).position(|(a, b)| a != b).unwrap_or(one.len())
 }
 
-/// How the elements of a set begin: as `struct nlattr`, or as the set's `header` says.
+/// How the elements of a set begin: as `struct nlattr`, or as the set's `element-header` says.
 #[derive(Clone, Copy)]
 struct Head {
     type_len: usize,
@@ -138,7 +138,7 @@ struct Head {
 
 impl Head {
     fn of(set: &Value) -> Self {
-        let Some(header) = set.get("header") else {
+        let Some(header) = set.get("element-header") else {
             return Self {
                 type_len: 2,
                 length_len: 2,

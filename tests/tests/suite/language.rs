@@ -28,6 +28,7 @@ definitions:
   - {name: number, type: u16}
 attribute-sets:
 - name: pot
+  header: linux/kettle.h
   name-prefix: kettle-a-
   attributes:
   - {name: note, type: nest, nested-attributes: note}
@@ -37,12 +38,12 @@ attribute-sets:
   - {name: shelf, type: binary, struct: shelf}
   - {name: detail, type: sub-message, sub-message: detail, selector: state}
   - {name: sizes, type: binary, sub-type: u16}
-  - {name: list, type: indexed-array, sub-type: u8, header: {type: u16, first: length, counts: all, byte-order: big-endian,
+  - {name: list, type: indexed-array, sub-type: u8, element-header: {type: u16, first: length, counts: all, byte-order: big-endian,
       length: u16, align: 4}}
   - {name: shelf-of-order, type: nest, nested-attributes: pot}
 - name: note
   name-prefix: kettle-n-
-  header: {}
+  element-header: {}
   attributes:
   - {name: text, type: string, value: 0}
   - {name: weight, type: u16}

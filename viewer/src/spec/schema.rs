@@ -112,7 +112,7 @@ pub(super) struct AttributeSet {
     pub(super) name_prefix: Option<String>,
     pub(super) subset_of: Option<String>,
     pub(super) unknown_label: Option<String>,
-    pub(super) header: Option<ElementHeader>,
+    pub(super) element_header: Option<ElementHeader>,
     pub(super) attributes: Vec<Item>,
 }
 
@@ -165,7 +165,7 @@ pub(super) struct Item {
     pub(super) checks: Option<serde_json::Value>,
     pub(super) len: Option<Scalar>,
     pub(super) count: Option<Scalar>,
-    pub(super) header: Option<ElementHeader>,
+    pub(super) element_header: Option<ElementHeader>,
     pub(super) used: Option<String>,
     pub(super) part_bits: Option<u8>,
     pub(super) nonzero: Option<bool>,

@@ -66,7 +66,7 @@ impl Compiler<'_> {
                 Some(own) => label(Some(own)),
                 None => Some(format!("{}???", names::c_upper(&prefix)).into()),
             },
-            header: match full.as_ref().unwrap_or(written).header.as_ref() {
+            header: match full.as_ref().unwrap_or(written).element_header.as_ref() {
                 Some(header) => Some(element_header(file, place, header)?),
                 None => None,
             },
@@ -174,7 +174,7 @@ impl Compiler<'_> {
                 Kind::Nest(self.set_ref(file, place, set)?)
             }
             "indexed-array" => {
-                let header = match &item.header {
+                let header = match &item.element_header {
                     Some(header) => Some(element_header(file, place, header)?),
                     None => None,
                 };
@@ -347,7 +347,7 @@ impl Item {
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
-            header used part_bits nonzero
+            element_header used part_bits nonzero
             range default
         )
     }
