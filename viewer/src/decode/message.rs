@@ -314,7 +314,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         let sent = self.direction == Direction::Send;
         let body = operation.and_then(|op| {
-            let variant = op.variants.iter().find(|(when, _)| when.holds(payload, flags));
+            let seen = |when: &Condition| !(V::STRACE && when.not_strace);
+            let mut variants = op.variants.iter();
+            let variant = variants.find(|(when, _)| seen(when) && when.holds(payload, flags));
             let (first, second) =
                 if sent { (op.request, op.reply) } else { (op.reply, op.request) };
             variant.map(|(_, body)| *body).or(first).or(second)

@@ -267,6 +267,7 @@ pub(super) struct Variant {
     pub(super) fixed_header: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) payload: Option<String>,
+    pub(super) strace: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -199,7 +199,8 @@ impl Compiler<'_> {
         let mut variants = Vec::new();
         for (at, variant) in written.variants.iter().enumerate() {
             let here = place.within("variants", at, "");
-            let condition = self.condition(file, &here, &variant.r#match)?;
+            let mut condition = self.condition(file, &here, &variant.r#match)?;
+            condition.not_strace = variant.strace == Some(false);
             let stand_in = schema::Operation {
                 fixed_header: variant.fixed_header.clone(),
                 attribute_set: variant.attribute_set.clone(),
@@ -244,6 +245,7 @@ impl Compiler<'_> {
             min_len: written.min_len,
             max_len: written.max_len,
             request: written.request,
+            not_strace: false,
         })
     }
 }

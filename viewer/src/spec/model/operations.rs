@@ -83,4 +83,6 @@ pub struct Condition {
     pub max_len: Option<usize>,
     /// Whether NLM_F_REQUEST is set.
     pub request: Option<bool>,
+    /// Whether strace has the message's own form all the same.
+    pub not_strace: bool,
 }
