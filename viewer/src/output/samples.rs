@@ -75,7 +75,7 @@ fn bits(names: &[(u64, &str)]) -> Enum {
 }
 
 fn named(v: u64, size: u8, name: &str) -> Value<'_> {
-    Value::Enum { v, size, order: Order::Host, name: Some(name), label: Some("X_???") }
+    Value::named(v, size, Some(name), Some("X_???"))
 }
 
 fn attribute<V: Visitor>(
@@ -92,6 +92,7 @@ fn attribute<V: Visitor>(
         name: Some(name).filter(|name| !name.is_empty()),
         label: Some("IFLA_???"),
         named_set: true,
+        own_header: false,
         payload: &[0; 4],
     });
     inner(v);
@@ -295,10 +296,7 @@ impl Samples {
                     });
                     attribute(v, 8, 7, "UNNAMED", |v| {
                         let label = Some("AF_???");
-                        plain(
-                            v,
-                            Value::Enum { v: 77, size: 1, order: Order::Host, name: None, label },
-                        );
+                        plain(v, Value::named(77, 1, None, label));
                     });
                     attribute(v, 9, 8, "SECRET", |v| {
                         plain(v, Value::Bytes { bytes: b"key", why: Opaque::Secret });

@@ -1,7 +1,10 @@
 //! Real programs in network namespaces of their own.
 
 mod captures;
+mod decoded;
 mod listening;
+mod nfnetlink;
+mod nftables;
 mod strace;
 mod transparency;
 
