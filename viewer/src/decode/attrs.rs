@@ -31,9 +31,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     }
 
     fn list(&mut self, elements: Elements<'a>, bytes: &'a [u8], at: usize, parent: &Scope<'a, '_>) {
+        let guarded = match elements {
+            Elements::Set(set, _) => set.is_some_and(|set| set.guarded),
+            Elements::Alike(kind) => self.tables.holds(kind),
+            Elements::Levels(_, set) => set.guarded,
+        };
         if parent.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
-            return self.bytes(Slot::Plain, bytes, Opaque::Unknown);
+            return self.guarded(Slot::Plain, at, bytes, Opaque::Unknown, guarded);
         }
         let set = match elements {
             Elements::Set(set, _) => set,
@@ -57,10 +62,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     let at = at.saturating_add(offset);
                     let need = attr::HEADER_LEN;
                     self.issue(at, IssueKind::ShortHeader { need, have: bytes.len() });
-                    self.bytes(Slot::Plain, bytes, Opaque::Trailing);
+                    self.guarded(Slot::Plain, at, bytes, Opaque::Trailing, guarded);
                 }
-                Step::Unreachable { bytes, .. } => {
-                    self.bytes(Slot::Plain, bytes, Opaque::Unreachable);
+                Step::Unreachable { at: offset, bytes } => {
+                    let at = at.saturating_add(offset);
+                    self.guarded(Slot::Plain, at, bytes, Opaque::Unreachable, guarded);
                 }
             }
         }
@@ -78,20 +84,23 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         let at = list_at.saturating_add(found.at);
         let number = found.number();
-        let (known, label, named_set) = match elements {
-            Elements::Set(set, named) => (
-                set.and_then(|set| set.attr(number)),
-                set.and_then(|set| set.label.as_deref()),
-                named && set.is_some(),
-            ),
-            _ => (None, None, false),
+        let (set, named_set) = match elements {
+            Elements::Set(set, named) => (set, named && set.is_some()),
+            _ => (None, false),
         };
+        let known = set.and_then(|set| set.attr(number));
+        let label = set.and_then(|set| set.label.as_deref());
+        let flags = set.and_then(|set| set.type_flags).and_then(|(mask, names)| {
+            let bits = u64::from(number & mask);
+            self.tables.enumeration(names).filter(|_| bits != 0).map(|names| (names, bits))
+        });
         self.visitor.attr_begin(&AttrHead {
             at,
             len: found.len,
             raw_type: found.raw_type,
             name: known.map(|a| &*a.c_name),
             label,
+            flags,
             named_set,
             payload: found.payload,
         });
@@ -111,9 +120,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
         } else {
             match (elements, known) {
-                (Elements::Set(..), Some(known)) if known.secret => {
-                    self.bytes(Slot::Plain, found.payload, Opaque::Secret);
-                }
+                (Elements::Set(..), Some(known))
+                    if known.secret && self.hides(Slot::Plain, payload_at, found.payload) => {}
                 (Elements::Set(..), Some(known)) if !matches!(known.kind, Kind::Unknown) => {
                     self.payload(Slot::Plain, &known.kind, found.payload, payload_at, scope);
                 }
@@ -155,7 +163,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         if scope.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
-            return self.bytes(slot, bytes, Opaque::Unknown);
+            let guarded = self.tables.holds(kind);
+            return self.guarded(slot, at, bytes, Opaque::Unknown, guarded);
         }
         match kind {
             Kind::Unknown => self.bytes(slot, bytes, Opaque::Unknown),
@@ -177,12 +186,22 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Kind::Uuid => self.uuid(slot, bytes, at),
             Kind::Struct(id, then) => self.struct_payload(slot, (*id, *then), bytes, at, scope),
             Kind::Array(element, size, names) => {
+                let guarded = self.tables.holds(kind);
                 if bytes.len() < *size {
-                    return self.wrong_size(slot, at, bytes, *size);
+                    self.issue(at, IssueKind::WrongSize { need: *size, have: bytes.len() });
+                    return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
                 }
                 self.elements(element, *size, *names, bytes, at, scope);
                 let left = bytes.len().checked_rem(*size).unwrap_or(0);
-                self.rest(slot, at, bytes, bytes.len().saturating_sub(left));
+                let used = bytes.len().saturating_sub(left);
+                match bytes.get(used..).filter(|rest| guarded && !rest.is_empty()) {
+                    None => self.rest(slot, at, bytes, used),
+                    Some(rest) => {
+                        let at = at.saturating_add(used);
+                        self.issue(at, IssueKind::Trailing { len: rest.len() });
+                        self.guarded(Slot::Plain, at, rest, Opaque::Unreachable, true);
+                    }
+                }
             }
             Kind::Nest(set) => {
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
@@ -194,15 +213,27 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             },
             Kind::Union(id) => {
                 let tables = self.tables;
-                match tables.union(*id).map(|u| (u, self.choose(u, bytes, scope))) {
-                    Some((_, Some(format))) => self.format(slot, format, bytes, at, scope),
-                    _ => {
+                let union = tables.union(*id);
+                match union.and_then(|union| self.choose(union, bytes, scope)) {
+                    Some(format) if format.secret && self.hides(slot, at, bytes) => {}
+                    Some(format) => self.format(slot, format, bytes, at, scope),
+                    None => {
                         self.issue(at, IssueKind::NoFormat);
-                        self.bytes(slot, bytes, Opaque::Unknown);
+                        let guarded = union.is_some_and(|union| union.guarded);
+                        self.guarded(slot, at, bytes, Opaque::Unknown, guarded);
                     }
                 }
             }
             Kind::Records { .. } => self.records(slot, kind, bytes, at, scope),
+            Kind::Room(len, kind) => {
+                let (own, room) = bytes.split_at_checked(*len).unwrap_or((bytes, &[]));
+                let zeros = room.iter().all(|b| *b == 0);
+                self.payload(slot, kind, if zeros { own } else { bytes }, at, scope);
+            }
+            Kind::BitList(word) => self.visitor.value(slot, &Value::BitList { bytes, word: *word }),
+            Kind::Pairs(style, keys) => self.pairs(slot, *style, *keys, bytes, scope.depth),
+            // It means something only where there is a table around.
+            Kind::Cut(_) => self.bytes(slot, bytes, Opaque::ByNature),
             Kind::Differs(kinds) => {
                 let (real, strace) = &**kinds;
                 let kind = if V::STRACE { strace } else { real };
@@ -224,7 +255,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.payload(slot, &format.kind, bytes, at, scope);
         };
         if bytes.len() < st.min_size {
-            return self.wrong_size(slot, at, bytes, st.min_size);
+            self.issue(at, IssueKind::WrongSize { need: st.min_size, have: bytes.len() });
+            let guarded = st.guarded || self.tables.holds(&format.kind);
+            return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
         }
         let used = wire::align(self.structure(slot, st, bytes, at, scope, false));
         if let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
@@ -233,39 +266,54 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
     }
 
-    /// The form that a union takes here.
-    fn choose(
+    /// The form that a union takes here: that of the first selector which has one of its own, else
+    /// the one for all others.
+    pub(super) fn choose(
         &self,
         union: &'a Union,
         bytes: &'a [u8],
         scope: &Scope<'a, '_>,
     ) -> Option<&'a Format> {
-        let mut text: Option<&[u8]> = None;
-        let number = match &union.selector {
+        for selector in &union.selectors {
+            let (text, number) = self.selected(selector, bytes, scope);
+            let holds = |when: &When| match when {
+                When::Text(wanted) => text == Some(wanted.as_bytes()),
+                When::Number(wanted) => number == Some(*wanted),
+                When::Range(low, high) => number.is_some_and(|n| (*low..=*high).contains(&n)),
+                When::Always => false,
+            };
+            if let Some(format) = union.formats.iter().find(|f| f.when.iter().any(holds)) {
+                return Some(format);
+            }
+        }
+        union.formats.iter().find(|format| format.when.contains(&When::Always))
+    }
+
+    /// What a selector finds: text, a number.
+    fn selected(
+        &self,
+        selector: &Selector,
+        bytes: &[u8],
+        scope: &Scope<'a, '_>,
+    ) -> (Option<&'a [u8]>, Option<i64>) {
+        let number = match selector {
             Selector::Attr(id) => {
                 let payload = scope.selected(*id);
-                text = payload.map(|p| Value::text(p, TextKind::CString));
-                payload
+                let number = payload
                     .filter(|p| matches!(p.len(), 1 | 2 | 4 | 8))
-                    .map(|p| wire::number(p, cfg!(target_endian = "big")).cast_signed())
+                    .map(|p| wire::number(p, cfg!(target_endian = "big")).cast_signed());
+                return (payload.map(|p| Value::text(p, TextKind::CString)), number);
             }
-            Selector::Header(name) => {
-                self.header.and_then(|(st, bytes)| super::context::member(st, bytes, name))
-            }
-            Selector::Struct(name) => scope.member(name),
+            Selector::Header(name) => self
+                .header
+                .and_then(|(st, bytes)| super::context::member(self.tables, st, bytes, name)),
+            Selector::Struct(name) => scope.member(self.tables, name),
             // Requests are not joined with their answers here.
             Selector::Request(_) => None,
             Selector::Length => i64::try_from(bytes.len()).ok(),
             Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
             Selector::Message => Some(i64::from(self.message_type)),
         };
-        union.formats.iter().find(|format| {
-            format.when.iter().any(|when| match when {
-                When::Text(wanted) => text == Some(wanted.as_bytes()),
-                When::Number(wanted) => number == Some(*wanted),
-                When::Range(low, high) => number.is_some_and(|n| (*low..=*high).contains(&n)),
-                When::Always => true,
-            })
-        })
+        (None, number)
     }
 }

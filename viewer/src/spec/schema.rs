@@ -61,8 +61,11 @@ pub(super) struct File {
     pub(super) import: Vec<String>,
     pub(super) r#match: Option<Match>,
     pub(super) type_split: Option<String>,
+    pub(super) type_shift: Option<u8>,
+    pub(super) control_messages: Option<bool>,
+    pub(super) length_without_header: Option<bool>,
     pub(super) framing: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
     pub(super) definitions: Vec<Definition>,
     pub(super) attribute_sets: Vec<AttributeSet>,
     pub(super) sub_messages: Vec<SubMessage>,
@@ -112,6 +115,7 @@ pub(super) struct AttributeSet {
     pub(super) name_prefix: Option<String>,
     pub(super) subset_of: Option<String>,
     pub(super) unknown_label: Option<String>,
+    pub(super) type_flags: Option<String>,
     pub(super) attributes: Vec<Item>,
 }
 
@@ -134,11 +138,13 @@ pub(super) struct Item {
     pub(super) nested_attributes: Option<String>,
     pub(super) multi_attr: Option<bool>,
     pub(super) sub_message: Option<String>,
-    pub(super) selector: Option<String>,
+    pub(super) selector: Option<OneOrMany<String>>,
     pub(super) selector_enum: Option<String>,
     pub(super) type_value: Option<Vec<String>>,
     pub(super) array: Option<bool>,
     pub(super) length_member: Option<String>,
+    pub(super) length_of: Option<String>,
+    pub(super) body: Option<Box<Self>>,
     pub(super) align: Option<Scalar>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
@@ -151,12 +157,28 @@ pub(super) struct Item {
     pub(super) strace: Option<StraceForm>,
     pub(super) checks: Option<serde_json::Value>,
     pub(super) len: Option<Scalar>,
+    pub(super) len_in: Option<String>,
+    pub(super) zero_fill: Option<bool>,
+    pub(super) rows: Option<String>,
+    pub(super) column: Option<u32>,
+    pub(super) cut_from: Option<String>,
+    pub(super) keys: Option<String>,
+    pub(super) names: Option<Vec<String>>,
+    pub(super) base: Option<u32>,
     pub(super) count: Option<Scalar>,
     pub(super) nonzero: Option<bool>,
     pub(super) formats: Vec<Self>,
     pub(super) bits: Vec<Bits>,
     pub(super) range: Option<[i64; 2]>,
     pub(super) default: Option<bool>,
+}
+
+/// What follows a fixed header: a word, or any form that an attribute can have.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Payload {
+    Word(String),
+    Form(Box<Item>),
 }
 
 /// What strace makes of a number instead: `plain`, or another form.
@@ -208,7 +230,8 @@ pub(super) struct Operation {
     pub(super) class: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
+    pub(super) payload_len: Option<String>,
     pub(super) r#do: Option<Exchange>,
     pub(super) dump: Option<Exchange>,
     pub(super) notify: Option<String>,
@@ -238,6 +261,7 @@ pub(super) struct Side {
     pub(super) c_name: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
+    pub(super) payload: Option<Payload>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -246,7 +270,8 @@ pub(super) struct Variant {
     pub(super) r#match: Match,
     pub(super) fixed_header: Option<String>,
     pub(super) attribute_set: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
+    pub(super) payload_len: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -8,7 +8,7 @@ impl Keys {
     pub(super) const NONE: Self = Self(0);
     pub(super) const HEADER: Self = Self(1);
     pub(super) const USER_HEADER: Self = Self(2);
-    /// One of `value`, `struct` and `items`.
+    /// One of `value`, `struct`, `fields` and `items`.
     pub(super) const PAYLOAD: Self = Self(4);
     pub(super) const ATTRS: Self = Self(8);
     pub(super) const ERROR: Self = Self(16);
@@ -40,6 +40,8 @@ pub(super) enum Key {
     UserHeader,
     Value,
     Struct,
+    /// The fields of what has no struct's name.
+    Fields,
     Items,
     Attrs,
     Request,
@@ -50,7 +52,7 @@ impl Key {
         match self {
             Self::Header => Keys::HEADER,
             Self::UserHeader => Keys::USER_HEADER,
-            Self::Value | Self::Struct | Self::Items => Keys::PAYLOAD,
+            Self::Value | Self::Struct | Self::Fields | Self::Items => Keys::PAYLOAD,
             Self::Attrs => Keys::ATTRS,
             Self::Request => Keys::REQUEST,
         }
@@ -62,6 +64,7 @@ impl Key {
             Self::UserHeader => out.extend_from_slice(b"\"user_header\":"),
             Self::Value => out.extend_from_slice(b"\"value\":"),
             Self::Struct => out.extend_from_slice(b"\"struct\":"),
+            Self::Fields => out.extend_from_slice(b"\"fields\":"),
             Self::Items => out.extend_from_slice(b"\"items\":"),
             Self::Attrs => out.extend_from_slice(b"\"attrs\":"),
             Self::Request => out.extend_from_slice(b"\"request\":"),

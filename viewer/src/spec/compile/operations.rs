@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Compiler, Place, label};
-use crate::spec::model::{Body, Class, Condition, Family, Operation, Rest};
-use crate::spec::schema::{self, Exchange, File, Match, OneOrMany, Side};
+use super::{Compiler, Place, index_of, label};
+use crate::spec::model::{Body, Class, Condition, Family, Operation, Rest, Shape, ShapeId};
+use crate::spec::schema::{self, Exchange, File, Match, OneOrMany, Payload, Side};
 use crate::spec::{Error, names};
 
 /// An operation's numbers on the way there and back.
@@ -21,6 +21,8 @@ impl Compiler<'_> {
         let family = self.tables.families.len();
         self.tables.families.push(Family { name: file.name.as_str().into() });
         self.tables.unframed |= file.framing.as_deref() == Some("none");
+        self.tables.no_control |= file.control_messages == Some(false);
+        self.tables.short_lengths |= file.length_without_header == Some(true);
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
         let Ok(high) = high.map(u8::try_from).transpose() else {
@@ -36,7 +38,10 @@ impl Compiler<'_> {
             }
         }
         let numbers = count(operations);
-        let raw_rest = rest(file.payload.as_deref());
+        let raw_rest = match &file.payload {
+            None => Rest::Attrs,
+            Some(payload) => self.rest(file, &Place("payload".into()), payload, None)?,
+        };
         for (at, (written, numbers)) in operations.list.iter().zip(&numbers).enumerate() {
             let here = Place::new("operations.list", at, &written.name);
             self.operation(file, &here, family, high, written, *numbers, raw_rest)?;
@@ -84,12 +89,12 @@ impl Compiler<'_> {
         let c_name = names::operation(file, &file.operations, written);
         let class = class(&file.operations, written);
         let variants = self.variants(file, place, written)?;
+        let shift = u32::from(self.tables.type_shift);
         let full = |number: u32| -> Result<u16, Error> {
-            let high = u32::from(high.unwrap_or(0)) << 8;
-            u16::try_from(number).ok().filter(|n| high == 0 || *n < 256).map_or_else(
-                || Err(Self::wrong(file, place, format!("{number} is no message number"))),
-                |n| Ok(n | u16::try_from(high).unwrap_or(0)),
-            )
+            let high = u32::from(high.unwrap_or(0)) << shift;
+            let low = Some(number).filter(|n| high == 0 || n >> shift == 0);
+            low.and_then(|low| u16::try_from(low | high).ok())
+                .ok_or_else(|| Self::wrong(file, place, format!("{number} is no message number")))
         };
         let side = |pick: fn(&Exchange) -> Option<&Side>| {
             [&written.r#do, &written.dump].into_iter().flatten().find_map(pick)
@@ -173,8 +178,37 @@ impl Compiler<'_> {
                 Some(reference) => Some(self.set_ref(file, place, reference)?),
                 None => None,
             },
-            rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
+            rest: match side.and_then(|s| s.payload.as_ref()).or(written.payload.as_ref()) {
+                None => default_rest,
+                Some(payload) => self.rest(file, place, payload, written.payload_len.as_deref())?,
+            },
         })
+    }
+
+    /// What follows the fixed header, which may say how long it is.
+    fn rest(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        payload: &Payload,
+        len: Option<&str>,
+    ) -> Result<Rest, Error> {
+        let kind = match payload {
+            Payload::Word(word) if len.is_none() => match word.as_str() {
+                "raw" => return Ok(Rest::Raw),
+                "text" => return Ok(Rest::Text),
+                "none" => return Ok(Rest::Nothing),
+                _ => return Ok(Rest::Attrs),
+            },
+            Payload::Word(word) => {
+                let reason = format!("a payload {word:?} takes no payload-len: say its form");
+                return Err(Self::wrong(file, place, reason));
+            }
+            Payload::Form(item) => self.shape(file, place, item)?,
+        };
+        let id = ShapeId(index_of(self.tables.shapes.len()));
+        self.tables.shapes.push(Shape { kind, len: len.map(Into::into) });
+        Ok(Rest::Shape(id))
     }
 
     fn variants(
@@ -191,6 +225,7 @@ impl Compiler<'_> {
                 fixed_header: variant.fixed_header.clone(),
                 attribute_set: variant.attribute_set.clone(),
                 payload: variant.payload.clone().or_else(|| written.payload.clone()),
+                payload_len: variant.payload_len.clone().or_else(|| written.payload_len.clone()),
                 ..schema::Operation::default()
             };
             variants.push((condition, self.body(file, &here, &stand_in, None, Rest::Attrs)?));
@@ -232,15 +267,6 @@ impl Compiler<'_> {
             max_len: written.max_len,
             request: written.request,
         })
-    }
-}
-
-fn rest(payload: Option<&str>) -> Rest {
-    match payload {
-        Some("raw") => Rest::Raw,
-        Some("text") => Rest::Text,
-        Some("none") => Rest::Nothing,
-        _ => Rest::Attrs,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{SetId, StructId};
+use super::{Kind, SetId, ShapeId, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
@@ -56,12 +56,23 @@ pub struct Body {
 pub enum Rest {
     /// Attributes, of [`Body::set`] if it is known.
     Attrs,
+    /// Something of another form.
+    Shape(ShapeId),
     /// Bytes of no known form.
     Raw,
     /// Text.
     Text,
     /// Nothing; bytes there are left over.
     Nothing,
+}
+
+/// A payload that is no attributes.
+#[derive(Debug)]
+pub struct Shape {
+    /// Its form.
+    pub kind: Kind,
+    /// The member of the fixed header that says how long it is.
+    pub len: Option<Box<str>>,
 }
 
 /// When a variant applies. All that is given must hold.
