@@ -23,6 +23,8 @@ pub(super) const ERROR: u16 = 2;
 pub(super) const DONE: u16 = 3;
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
+/// `NLM_F_DUMP`.
+const DUMP: u16 = 0x300;
 /// Length of a `struct genlmsghdr`.
 const GENL_HEADER_LEN: usize = 4;
 
@@ -443,5 +445,6 @@ impl Condition {
             && self.min_len.is_none_or(|n| payload.len() >= n)
             && self.max_len.is_none_or(|n| payload.len() <= n)
             && self.request.is_none_or(|wanted| wanted == (flags & REQUEST != 0))
+            && self.dump.is_none_or(|wanted| wanted == (flags & DUMP == DUMP))
     }
 }

@@ -125,6 +125,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Length::Fixed(len) => *len,
                 Length::Rest => rest.len(),
                 Length::Member(of) => self.said_by(st, *of, scope).min(rest.len()),
+                Length::MemberWords(of) => {
+                    self.said_by(st, *of, scope).saturating_mul(4).min(rest.len())
+                }
                 Length::MemberBits(of) => self.said_by(st, *of, scope).div_ceil(8).min(rest.len()),
             },
             MemberKind::Array(count, size, ..) => {

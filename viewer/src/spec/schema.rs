@@ -285,6 +285,7 @@ pub(super) struct Match {
     pub(super) min_len: Option<usize>,
     pub(super) max_len: Option<usize>,
     pub(super) request: Option<bool>,
+    pub(super) dump: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -184,6 +184,9 @@ impl Visitor for Block<'_> {
                     self.member(row, name.as_bytes(), None);
                     self.scratch.rows.glue();
                 }
+                if let Some((Frame::Struct { shown, .. }, _)) = self.scratch.frames.last_mut() {
+                    *shown = shown.saturating_add(1);
+                }
                 self.open_bracket(row, b'{');
                 row
             }

@@ -290,6 +290,7 @@ impl Compiler<'_> {
         let counted = match item.len_in.as_deref() {
             None => Length::Member,
             Some("bits") => Length::MemberBits,
+            Some("words") => Length::MemberWords,
             Some(unit) => {
                 return Err(Self::wrong(file, place, format!("no length is counted in {unit:?}")));
             }

@@ -266,6 +266,7 @@ impl Compiler<'_> {
             min_len: written.min_len,
             max_len: written.max_len,
             request: written.request,
+            dump: written.dump,
         })
     }
 }

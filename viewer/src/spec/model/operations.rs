@@ -88,4 +88,6 @@ pub struct Condition {
     pub max_len: Option<usize>,
     /// Whether NLM_F_REQUEST is set.
     pub request: Option<bool>,
+    /// Whether all bits of NLM_F_DUMP are set.
+    pub dump: Option<bool>,
 }

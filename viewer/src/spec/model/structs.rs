@@ -115,6 +115,8 @@ pub enum Length {
     Member(usize),
     /// As many as hold the bits that the member with this index counts.
     MemberBits(usize),
+    /// Four for each that the member with this index counts.
+    MemberWords(usize),
     /// All that is left.
     Rest,
 }
