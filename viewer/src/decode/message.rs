@@ -206,7 +206,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let named = |name, label| Value::Enum { v, size: 2, order: Order::Host, name, label };
         let own = tables.control().message_types.and_then(|id| tables.enumeration(id));
         let own_label = own.and_then(|own| own.label.as_deref());
-        let name = listed.map(|op| &*op.c_name).filter(|name| !name.is_empty());
+        let name = listed.map(|op| match &op.strace_name {
+            Some(name) if V::STRACE => &**name,
+            _ => &*op.c_name,
+        });
+        let name = name.filter(|name| !name.is_empty());
         if ty < MIN_TYPE {
             let name = name.filter(|_| !tables.has_control());
             return named(name.or_else(|| own.and_then(|own| own.name_of(v))), own_label);

@@ -69,7 +69,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         let slot = Slot::Field(name);
         let text = |bytes| Value::Text { bytes, kind: TextKind::Raw };
-        match keys.and_then(|keys| keys.form(name.as_bytes())) {
+        match keys.and_then(|keys| keys.form(name)) {
             Some(Form::Number(base, scalar)) if quote.is_none() => {
                 if !self.written_number(slot, *base, scalar, value) {
                     self.visitor.value(slot, &text(value));

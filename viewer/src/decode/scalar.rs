@@ -62,7 +62,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 let low = u32::try_from(v & 0xffff_ffff).unwrap_or(0);
                 Value::Interface { index, name: self.engine.names.interface(low) }
             }
-            Meaning::Errno => self.errno(sign_extend(v, len)),
+            Meaning::Errno if i32::try_from(sign_extend(v, len)).is_ok() => {
+                self.errno(sign_extend(v, len))
+            }
+            Meaning::Errno => Value::Int { v: sign_extend(v, len), size, order, hint: Hint::None },
             Meaning::Ipv4 => Value::Ipv4(u32::try_from(v & 0xffff_ffff).unwrap_or(0).to_be_bytes()),
             Meaning::Number if scalar.signed => {
                 Value::Int { v: sign_extend(v, len), size, order, hint: scalar.hint }

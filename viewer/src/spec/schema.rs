@@ -240,11 +240,12 @@ pub(super) struct Operation {
     pub(super) variants: Vec<Variant>,
 }
 
-/// What strace takes a message's attributes for instead.
+/// What strace calls a message, and takes its attributes for, instead.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct StraceBody {
     pub(super) attribute_set: Option<String>,
+    pub(super) c_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -60,6 +60,8 @@ pub(super) enum Frame {
         zeros: usize,
         /// Members are shown even if they are zero.
         all: bool,
+        /// They are shown without their names.
+        bare: bool,
     },
     /// Names and values, a row each.
     Lines,
@@ -200,7 +202,7 @@ impl<'b> Block<'b> {
     }
 
     pub(super) fn field(&mut self, name: &str, value: &Value<'_>) {
-        let Some((Frame::Struct { row, fixed_header, shown, zeros, all, .. }, _)) =
+        let Some((Frame::Struct { row, fixed_header, shown, zeros, all, bare, .. }, _)) =
             self.scratch.frames.last_mut()
         else {
             return;
@@ -213,6 +215,9 @@ impl<'b> Block<'b> {
         }
         *shown = shown.saturating_add(1);
         let (row, fixed_header) = (*row, *fixed_header);
+        if *bare {
+            return self.put(row, value);
+        }
         if !fixed_header {
             return self.member(row, name.as_bytes(), Some(value));
         }

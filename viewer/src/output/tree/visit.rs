@@ -201,6 +201,7 @@ impl Visitor for Block<'_> {
             shown: 0,
             zeros: 0,
             all: head.style != StructStyle::Members,
+            bare: head.style == StructStyle::Row,
         });
     }
 

@@ -206,6 +206,11 @@ impl Compiler<'_> {
             let length = self.length(file, place, item, before)?;
             let union = self.inline_union(file, place, item)?;
             let size = fixed(length);
+            if let (Some(count), Some(size)) = (count, size) {
+                let element = Element::Kind(Box::new(Kind::Union(union)));
+                let total = fixed_total(count, size);
+                return Ok((MemberKind::Array(count, size, element, index), total, 1));
+            }
             return Ok((MemberKind::Shape(length, Kind::Union(union)), size, 1));
         }
         if let Some(size) = super::scalars::scalar_size(ty) {

@@ -72,7 +72,9 @@ impl Compiler<'_> {
         request: Option<Body>,
         reply: Option<Body>,
     ) -> Operation {
-        Operation { c_name: c_name.into(), family, class, request, reply, variants: Vec::new() }
+        let c_name = c_name.into();
+        let (strace_name, variants) = (None, Vec::new());
+        Operation { c_name, strace_name, family, class, request, reply, variants }
     }
 
     #[allow(clippy::too_many_arguments, reason = "one call site; all of it is context")]
@@ -117,6 +119,9 @@ impl Compiler<'_> {
                 None => {
                     let mut op = Self::named(family, &c_name, class, Some(body), reply);
                     op.variants = variants;
+                    let strace =
+                        written.strace.as_ref().and_then(|strace| strace.c_name.as_deref());
+                    op.strace_name = strace.map(Into::into);
                     at.push(op);
                 }
             }

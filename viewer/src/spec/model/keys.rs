@@ -23,9 +23,13 @@ pub enum Form {
 }
 
 impl Keys {
-    /// The form of a name's value.
+    /// The form of a name's value. An entry that ends in `*` is of all names that begin so.
     #[must_use]
-    pub fn form(&self, name: &[u8]) -> Option<&Form> {
-        self.entries.iter().find(|(n, _)| n.as_bytes() == name).map(|(_, form)| form)
+    pub fn form(&self, name: &str) -> Option<&Form> {
+        let is = |entry: &str| match entry.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => entry == name,
+        };
+        self.entries.iter().find(|(entry, _)| is(entry)).map(|(_, form)| form)
     }
 }

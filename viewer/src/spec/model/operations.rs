@@ -26,6 +26,8 @@ pub enum Class {
 pub struct Operation {
     /// Its C name; empty for a family's default.
     pub c_name: Box<str>,
+    /// What strace calls it, where that differs.
+    pub strace_name: Option<Box<str>>,
     /// Index into the tables' families.
     pub(in crate::spec) family: usize,
     /// Meaning of its flags.
