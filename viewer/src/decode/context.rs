@@ -1,7 +1,10 @@
 //! What a payload's meaning may depend on: the message around it, and what stood before it.
 
 use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, Value, Visitor};
-use crate::spec::model::{AttrSet, Kind, MemberKind, Order, SelectorId, Struct, Table, Tables};
+use crate::spec::model::{
+    AttrSet, Kind, MemberKind, Order, Selector, SelectorId, Struct, StructId, Table, Tables, Union,
+    When,
+};
 use crate::wire::attr::Attrs;
 use crate::wire::{self, Step};
 
@@ -127,9 +130,27 @@ pub(super) fn member(tables: &Tables, st: &Struct, bytes: &[u8], name: &str) -> 
             let field = bytes.get(at..at.checked_add(usize::from(scalar.size))?)?;
             Some(number(field, scalar.order))
         }
-        (MemberKind::Shape(_, Kind::Struct(id, _)), Some(within)) => {
-            self::member(tables, tables.structure(*id)?, bytes.get(at..)?, within)
+        (MemberKind::Shape(_, kind), Some(within)) => {
+            let id = match kind {
+                Kind::Struct(id, _) => *id,
+                Kind::Union(id) => chosen(tables, tables.union(*id)?, st, bytes)?,
+                _ => return None,
+            };
+            self::member(tables, tables.structure(id)?, bytes.get(at..)?, within)
         }
+        _ => None,
+    }
+}
+
+/// The struct that a union in a struct is, where members of that struct choose it.
+fn chosen(tables: &Tables, union: &Union, st: &Struct, bytes: &[u8]) -> Option<StructId> {
+    let said = union.selectors.iter().find_map(|selector| match selector {
+        Selector::Struct(name) => member(tables, st, bytes, name),
+        _ => None,
+    })?;
+    let format = union.formats.iter().find(|format| format.when.contains(&When::Number(said)))?;
+    match format.kind {
+        Kind::Struct(id, _) => Some(id),
         _ => None,
     }
 }

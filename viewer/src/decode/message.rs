@@ -263,6 +263,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             find(control.flags_ack)
         } else if own {
             None
+        } else if let Some(names) = find(operation.and_then(|op| op.header_flags)) {
+            Some(names)
         } else {
             match class {
                 Class::New => find(control.flags_new),
@@ -445,6 +447,9 @@ impl Condition {
         self.byte
             .as_ref()
             .is_none_or(|(at, values)| payload.get(*at).is_some_and(|byte| values.contains(byte)))
+            && self.word.as_ref().is_none_or(|(at, values)| {
+                wire::u16_at(payload, *at).is_some_and(|word| values.contains(&word))
+            })
             && self.prefix.as_ref().is_none_or(|prefix| payload.starts_with(prefix))
             && self.min_len.is_none_or(|n| payload.len() >= n)
             && self.max_len.is_none_or(|n| payload.len() <= n)

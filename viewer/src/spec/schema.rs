@@ -232,6 +232,7 @@ pub(super) struct Operation {
     pub(super) fixed_header: Option<String>,
     pub(super) payload: Option<Payload>,
     pub(super) payload_len: Option<String>,
+    pub(super) header_flags: Option<String>,
     pub(super) r#do: Option<Exchange>,
     pub(super) dump: Option<Exchange>,
     pub(super) notify: Option<String>,
@@ -281,7 +282,8 @@ pub(super) struct Match {
     pub(super) r#type: Option<OneOrMany<u32>>,
     pub(super) type_range: Option<[u32; 2]>,
     pub(super) type_high: Option<u32>,
-    pub(super) body_u8: Option<BodyU8>,
+    pub(super) body_u8: Option<BodyNumber>,
+    pub(super) body_u16: Option<BodyNumber>,
     pub(super) prefix: Option<String>,
     pub(super) min_len: Option<usize>,
     pub(super) max_len: Option<usize>,
@@ -291,7 +293,7 @@ pub(super) struct Match {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub(super) struct BodyU8 {
+pub(super) struct BodyNumber {
     pub(super) offset: usize,
     pub(super) value: Option<OneOrMany<Scalar>>,
     pub(super) r#enum: Option<String>,

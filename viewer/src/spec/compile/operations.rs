@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Compiler, Place, index_of, label};
 use crate::spec::model::{Body, Class, Condition, Family, Operation, Rest, Shape, ShapeId};
-use crate::spec::schema::{self, Exchange, File, Match, OneOrMany, Payload, Side};
+use crate::spec::schema::{self, BodyNumber, Exchange, File, Match, OneOrMany, Payload, Side};
 use crate::spec::{Error, names};
 
 /// An operation's numbers on the way there and back.
@@ -73,8 +73,8 @@ impl Compiler<'_> {
         reply: Option<Body>,
     ) -> Operation {
         let c_name = c_name.into();
-        let (strace_name, variants) = (None, Vec::new());
-        Operation { c_name, strace_name, family, class, request, reply, variants }
+        let (strace_name, header_flags, variants) = (None, None, Vec::new());
+        Operation { c_name, strace_name, family, class, header_flags, request, reply, variants }
     }
 
     #[allow(clippy::too_many_arguments, reason = "one call site; all of it is context")]
@@ -101,6 +101,10 @@ impl Compiler<'_> {
         let side = |pick: fn(&Exchange) -> Option<&Side>| {
             [&written.r#do, &written.dump].into_iter().flatten().find_map(pick)
         };
+        let header_flags = match &written.header_flags {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => None,
+        };
         let asynchronous = written.notify.is_some() || written.event.is_some();
         let said = written.r#do.is_some() || written.dump.is_some();
         if let Some(number) = numbers.request {
@@ -119,6 +123,7 @@ impl Compiler<'_> {
                 None => {
                     let mut op = Self::named(family, &c_name, class, Some(body), reply);
                     op.variants = variants;
+                    op.header_flags = header_flags;
                     let strace =
                         written.strace.as_ref().and_then(|strace| strace.c_name.as_deref());
                     op.strace_name = strace.map(Into::into);
@@ -244,35 +249,43 @@ impl Compiler<'_> {
         place: &Place,
         written: &Match,
     ) -> Result<Condition, Error> {
-        let byte = match &written.body_u8 {
-            None => None,
-            Some(body) => {
-                let names = match &body.r#enum {
-                    Some(reference) => Some(self.enum_ref(file, place, reference)?),
-                    None => None,
-                };
-                let mut values = Vec::new();
-                for word in body.value.iter().flat_map(OneOrMany::iter) {
-                    let number = word.number().or_else(|| {
-                        let names = self.tables.enumeration(names?)?;
-                        names.number_of(&word.text()).map(u64::cast_signed)
-                    });
-                    let value = number.and_then(|n| u8::try_from(n).ok()).ok_or_else(|| {
-                        Self::wrong(file, place, format!("{:?} is no byte", word.text()))
-                    })?;
-                    values.push(value);
-                }
-                Some((body.offset, values))
-            }
-        };
+        let byte = self.body_number(file, place, written.body_u8.as_ref())?;
+        let word = self.body_number(file, place, written.body_u16.as_ref())?;
         Ok(Condition {
             byte,
+            word,
             prefix: written.prefix.as_ref().map(|p| p.as_bytes().into()),
             min_len: written.min_len,
             max_len: written.max_len,
             request: written.request,
             dump: written.dump,
         })
+    }
+
+    /// Numbers that may stand at an offset, by name or as they are.
+    fn body_number<T: TryFrom<i64>>(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        body: Option<&BodyNumber>,
+    ) -> Result<Option<(usize, Vec<T>)>, Error> {
+        let Some(body) = body else { return Ok(None) };
+        let names = match &body.r#enum {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => None,
+        };
+        let mut values = Vec::new();
+        for word in body.value.iter().flat_map(OneOrMany::iter) {
+            let number = word.number().or_else(|| {
+                let names = self.tables.enumeration(names?)?;
+                names.number_of(&word.text()).map(u64::cast_signed)
+            });
+            let value = number.and_then(|n| T::try_from(n).ok()).ok_or_else(|| {
+                Self::wrong(file, place, format!("{:?} is no number there", word.text()))
+            })?;
+            values.push(value);
+        }
+        Ok(Some((body.offset, values)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{Kind, SetId, ShapeId, StructId};
+use super::{EnumId, Kind, SetId, ShapeId, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Operation {
     pub(in crate::spec) family: usize,
     /// Meaning of its flags.
     pub class: Class,
+    /// Names of further flags, which only this message has.
+    pub header_flags: Option<EnumId>,
     /// Which message it is on the way to the kernel.
     pub request: Option<Body>,
     /// … and from it.
@@ -82,6 +84,8 @@ pub struct Shape {
 pub struct Condition {
     /// A byte of the payload and the values it may have.
     pub byte: Option<(usize, Vec<u8>)>,
+    /// Two bytes of it, as a number in host order.
+    pub word: Option<(usize, Vec<u16>)>,
     /// The payload's beginning.
     pub prefix: Option<Box<[u8]>>,
     /// Least length of the payload.
