@@ -6,7 +6,9 @@ use super::{
     Direction, Engine, IssueKind, List, MAX_DEPTH, MessageHead, Opaque, Order, Slot, StructHead,
     StructStyle, TextKind, Value, Visitor,
 };
-use crate::spec::model::{Body, Class, Condition, EnumId, Operation, Rest, Shape};
+use crate::spec::model::{
+    Body, Class, Condition, EnumId, Kind, MemberKind, Operation, Rest, Shape, Struct,
+};
 use crate::wire::attr::Attrs;
 use crate::wire::message::{self, Message, Messages};
 use crate::wire::{self, Step};
@@ -148,7 +150,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             (true, None) => None,
             (false, _) => Some(header.ty),
         };
-        let control = header.ty < MIN_TYPE && tables.has_control();
+        let control =
+            header.ty < MIN_TYPE && (tables.has_control() || (V::STRACE && self.is_no_body(found)));
         let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
@@ -192,6 +195,16 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.body(operation, header.flags, found.payload, at, &scope);
         }
         self.visitor.message_end();
+    }
+
+    /// Whether a message is too short for what its protocol's messages begin with. strace knows such
+    /// types as netlink's own only.
+    fn is_no_body(&self, found: &Message<'_>) -> bool {
+        let sent = self.direction == Direction::Send;
+        let operation = self.tables.resolve(found.header.ty, sent).operation;
+        let body = operation.and_then(|op| if sent { op.request } else { op.reply });
+        let header = body.and_then(|body| body.header).and_then(|id| self.tables.structure(id));
+        header.is_none_or(|st| found.payload.len() < st.min_size)
     }
 
     fn message_type(
@@ -356,6 +369,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let mut used = 0;
         let header = body.header.and_then(|id| tables.structure(id));
         if let Some(st) = header {
+            if V::STRACE && payload.len() < st.min_size && self.is_no_header(st, payload, at) {
+                return;
+            }
             self.header = Some((st, payload));
             let took = self.structure(Slot::Plain, st, payload, at, scope, true);
             if payload.len() < st.min_size {
@@ -386,6 +402,19 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 }
             }
         }
+    }
+
+    /// strace shows what is too short for a header as bytes, unless that begins with a number that says
+    /// what the rest is; then that is shown. Whether it was bytes.
+    fn is_no_header(&mut self, st: &'a Struct, payload: &'a [u8], at: usize) -> bool {
+        match st.members.first().map(|member| &member.kind) {
+            Some(MemberKind::Scalar(_) | MemberKind::Bits(..)) => return false,
+            Some(MemberKind::Shape(_, Kind::Text(_))) if !st.guarded => {
+                self.text(Slot::Plain, TextKind::Raw, payload);
+            }
+            _ => self.guarded(Slot::Plain, at, payload, Opaque::WrongSize, st.guarded),
+        }
+        true
     }
 
     /// A payload that is no attributes, as long as the fixed header says.

@@ -34,10 +34,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let Some(rest) = bytes.get(offset..) else { break };
             let at = at.saturating_add(offset);
             let Some(len) = self.member(st, member, rest, at, &scope, &mut taken) else {
-                // As much as is there of a key is one.
-                if member.secret && !rest.is_empty() {
-                    self.guarded(Slot::Field(&member.c_name), at, rest, Opaque::WrongSize, true);
-                }
+                self.cut_member(member, rest, at, &scope);
                 break;
             };
             offset = offset.saturating_add(len);
@@ -46,6 +43,23 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         // Padding at the end is part of it, unless somebody put something there.
         let padding = bytes.get(offset..st.size);
         if padding.is_some_and(|pad| pad.iter().all(|b| *b == 0)) { st.size } else { offset }
+    }
+
+    /// As much as is there of a member that is not all there.
+    fn cut_member(&mut self, member: &'a Member, rest: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
+        let slot = Slot::Field(&member.c_name);
+        match &member.kind {
+            _ if rest.is_empty() => {}
+            MemberKind::Shape(_, Kind::Struct(id, None)) if !member.secret => {
+                if let Some(st) = self.tables.structure(*id).filter(|_| scope.depth < MAX_DEPTH) {
+                    self.structure(slot, st, rest, at, scope, false);
+                }
+            }
+            kind => {
+                let guarded = member.secret || self.tables.in_member(kind);
+                self.guarded(slot, at, rest, Opaque::WrongSize, guarded);
+            }
+        }
     }
 
     /// One member at the front of `rest`; its length, or None if it is not all there.

@@ -92,7 +92,8 @@ impl<'o> Text<'o> {
     }
 
     fn open(&mut self, brackets: Option<(u8, u8)>, items: usize, short: bool) {
-        if self.muted() {
+        // What has a name by now is shown, also in a struct of which only that is.
+        if !self.named && self.muted() {
             self.levels.push(Level { close: None, items: 0, short: false, muted: true });
             return;
         }

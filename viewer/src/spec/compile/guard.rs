@@ -54,7 +54,9 @@ fn found<T>(all: &[T], is: impl Fn(&T) -> bool) -> Vec<usize> {
 }
 
 impl Tables {
-    fn in_member(&self, kind: &MemberKind) -> bool {
+    /// Whether a member of this form holds key material.
+    #[must_use]
+    pub(crate) fn in_member(&self, kind: &MemberKind) -> bool {
         match kind {
             MemberKind::Pad(_) | MemberKind::Scalar(_) | MemberKind::Bits(..) => false,
             MemberKind::Shape(_, kind) => self.holds(kind),
