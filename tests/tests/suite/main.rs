@@ -14,9 +14,11 @@ mod added_family;
 mod bad_input;
 mod dependencies;
 mod golden;
+mod language;
 mod layering;
 mod live;
 mod names;
+mod secrets;
 mod totality;
 mod variants;
 

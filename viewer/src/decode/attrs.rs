@@ -231,6 +231,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.payload(slot, kind, if zeros { own } else { bytes }, at, scope);
             }
             Kind::BitList(word) => self.visitor.value(slot, &Value::BitList { bytes, word: *word }),
+            Kind::Readable if is_text(bytes) => self.text(slot, TextKind::Attribute, bytes),
+            Kind::Readable => self.bytes(slot, bytes, Opaque::Unknown),
             Kind::Pairs(style, keys) => self.pairs(slot, *style, *keys, bytes, scope.depth),
             // It means something only where there is a table around.
             Kind::Cut(_) => self.bytes(slot, bytes, Opaque::ByNature),
@@ -316,4 +318,12 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         (None, number)
     }
+}
+
+/// Whether bytes are text that people write: printable, with a NUL at the end at most.
+fn is_text(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes));
+    text.is_ok_and(|text| {
+        !text.is_empty() && text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+    })
 }

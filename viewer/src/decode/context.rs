@@ -15,6 +15,8 @@ pub(super) struct Decoder<'a, V> {
     pub(super) tables: &'a Tables,
     pub(super) direction: Direction,
     pub(super) message_type: u16,
+    /// Nothing describes the message, and key material may be in it.
+    pub(super) hides_rest: bool,
     /// The fixed header.
     pub(super) header: Option<(&'a Struct, &'a [u8])>,
     pub(super) visitor: &'a mut V,

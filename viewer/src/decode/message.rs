@@ -40,8 +40,15 @@ pub fn datagram<V: Visitor>(
 ) {
     let tables = engine.registry.protocol(protocol);
     if let Some(tables) = tables.filter(|tables| !tables.framed()) {
-        let mut decoder =
-            Decoder { engine: *engine, tables, direction, message_type: 0, header: None, visitor };
+        let mut decoder = Decoder {
+            engine: *engine,
+            tables,
+            direction,
+            message_type: 0,
+            hides_rest: false,
+            header: None,
+            visitor,
+        };
         return decoder.unframed(bytes);
     }
     let short = tables.is_some_and(|tables| tables.has_short_lengths())
@@ -125,8 +132,15 @@ pub(super) fn one<V: Visitor>(
         _ => engine.registry.protocol(protocol),
     };
     let tables = tables.unwrap_or_else(|| engine.registry.bare());
-    let mut decoder =
-        Decoder { engine: *engine, tables, direction, message_type: ty, header: None, visitor };
+    let mut decoder = Decoder {
+        engine: *engine,
+        tables,
+        direction,
+        message_type: ty,
+        hides_rest: false,
+        header: None,
+        visitor,
+    };
     decoder.message(protocol, found, family, part, depth, echoed);
     tables.is_guarded()
 }
@@ -155,6 +169,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
+        self.hides_rest = listed.is_none() && tables.is_guarded();
         let family = operation.and_then(|op| tables.family(op)).or(generic_family);
         self.visitor.message_begin(&MessageHead {
             at: found.at,
@@ -381,12 +396,13 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
         let Some(rest) = payload.get(used..).filter(|rest| !rest.is_empty()) else { return };
         let at = at.saturating_add(used);
+        if self.hides_rest {
+            return self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);
+        }
         match body.rest {
             Rest::Text => self.text(Slot::Plain, TextKind::Raw, rest),
             Rest::Nothing => self.rest(Slot::Plain, at, rest, 0),
-            Rest::Raw => {
-                self.guarded(Slot::Plain, at, rest, Opaque::Unknown, tables.is_guarded());
-            }
+            Rest::Raw => self.bytes(Slot::Plain, rest, Opaque::Unknown),
             Rest::Shape(id) => {
                 if let Some(shape) = tables.shape(id) {
                     self.shape(shape, rest, at, scope);

@@ -6,8 +6,9 @@
 use std::ops::Range;
 
 use super::context::Decoder;
-use super::message::datagram;
-use super::{Direction, Engine, Opaque, Slot, Value, Visitor};
+use super::message::{MIN_TYPE, datagram};
+use super::{Direction, Engine, MessageHead, Opaque, Slot, Value, Visitor};
+use crate::wire::message::HEADER_LEN;
 
 impl<V: Visitor> Decoder<'_, V> {
     /// Shows bytes as bytes; not if key material may be among them.
@@ -37,7 +38,9 @@ impl<V: Visitor> Decoder<'_, V> {
     }
 }
 
-/// Where key material stands in the bytes that one call moved, as offsets in ascending order.
+/// Where key material stands in the bytes that one call moved, as offsets. What nobody could decode,
+/// since its family is not known, is taken for it.
+#[must_use]
 pub fn secrets(
     engine: &Engine<'_>,
     protocol: u32,
@@ -48,6 +51,13 @@ pub fn secrets(
     impl Visitor for Places {
         fn secret(&mut self, at: Range<usize>) {
             self.0.push(at);
+        }
+
+        fn message_begin(&mut self, head: &MessageHead<'_>) {
+            if head.family.is_none() && head.header.ty >= MIN_TYPE {
+                let start = head.at.saturating_add(HEADER_LEN);
+                self.0.push(start..start.saturating_add(head.payload.len()));
+            }
         }
     }
     let mut places = Places(Vec::new());

@@ -58,6 +58,14 @@ impl Key {
         }
     }
 
+    /// The same in a group, whose struct is a key beside its payload.
+    pub(super) const fn bits_in(self, group: bool) -> Keys {
+        match self {
+            Self::Struct | Self::Fields if group => Keys::HEADER,
+            _ => self.bits(),
+        }
+    }
+
     pub(super) fn put(self, out: &mut Vec<u8>) {
         match self {
             Self::Header => out.extend_from_slice(b"\"header\":"),
@@ -77,8 +85,9 @@ impl Key {
 pub(super) enum Frame {
     /// The object that is a whole line.
     Message { keys: Keys },
-    /// Another object; `bare` until it has a key.
-    Object { keys: Keys, bare: bool, close: &'static [u8] },
+    /// Another object; `bare` until it has a key. In a `group` a struct leaves room for what belongs
+    /// to it.
+    Object { keys: Keys, bare: bool, group: bool, close: &'static [u8] },
     /// An array; `waiting` while its last element has a name but no value yet.
     Array { empty: bool, waiting: bool, close: &'static [u8] },
     /// What only groups in the visitor's eyes.
@@ -87,7 +96,11 @@ pub(super) enum Frame {
 
 impl Frame {
     pub(super) const fn object(bare: bool, close: &'static [u8]) -> Self {
-        Self::Object { keys: Keys::NONE, bare, close }
+        Self::Object { keys: Keys::NONE, bare, group: false, close }
+    }
+
+    pub(super) const fn group(close: &'static [u8]) -> Self {
+        Self::Object { keys: Keys::NONE, bare: true, group: true, close }
     }
 
     pub(super) const fn array(close: &'static [u8]) -> Self {

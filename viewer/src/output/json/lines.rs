@@ -157,8 +157,10 @@ impl<'l> Lines<'l> {
                 keys.add(bits);
                 (false, true)
             }
-            Some(Frame::Object { keys, bare, .. }) if plain && keys.takes(bits) => {
-                keys.add(bits);
+            Some(Frame::Object { keys, bare, group, .. })
+                if plain && keys.takes(key.bits_in(*group)) =>
+            {
+                keys.add(key.bits_in(*group));
                 (false, !std::mem::take(bare))
             }
             Some(Frame::Array { waiting, .. }) if *waiting => {
@@ -296,7 +298,7 @@ impl Visitor for Lines<'_> {
         match list {
             List::Group if in_array => {
                 self.element(Name::None);
-                self.scratch.frames.push(Frame::object(true, b"}"));
+                self.scratch.frames.push(Frame::group(b"}"));
             }
             List::Group | List::Messages => self.scratch.frames.push(Frame::Clear),
             List::Attributes => {

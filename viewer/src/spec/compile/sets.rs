@@ -261,6 +261,7 @@ impl Compiler<'_> {
             Some("ipv4-or-v6") => Kind::Ip,
             Some("uuid") => Kind::Uuid,
             Some("text") => Kind::Text(TextKind::Raw),
+            Some("readable") => Kind::Readable,
             Some("c-string") => Kind::Text(TextKind::CString),
             _ => Kind::Bytes,
         })

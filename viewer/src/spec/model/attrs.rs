@@ -58,6 +58,8 @@ pub enum Kind {
     Room(usize, Box<Self>),
     /// Words of a width in bytes whose bits are numbers, from the lowest of the first word up.
     BitList(u8),
+    /// Text if it is some, else bytes.
+    Readable,
     /// Text that consists of names and values.
     Pairs(PairStyle, Option<KeysId>),
     /// In a table: the length of a text that is cut from a member of this name.
