@@ -261,7 +261,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let guarded = st.guarded || self.tables.holds(&format.kind);
             return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
         }
-        let used = wire::align(self.structure(slot, st, bytes, at, scope, false));
+        let used = wire::align(self.structure(slot, st, bytes, at, scope, false).max(st.size));
         if let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let scope = Scope::structure(st, bytes, scope);
             self.payload(Slot::Plain, &format.kind, rest, at.saturating_add(used), &scope);

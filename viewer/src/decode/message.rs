@@ -392,7 +392,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             if payload.len() < st.min_size {
                 return;
             }
-            used = wire::align(took);
+            // What follows begins behind its padding, whatever somebody left there.
+            used = wire::align(took.max(st.size.min(payload.len())));
         }
         let Some(rest) = payload.get(used..).filter(|rest| !rest.is_empty()) else { return };
         let at = at.saturating_add(used);

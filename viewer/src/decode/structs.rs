@@ -274,7 +274,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
         let used = self.structure(slot, st, bytes, at, scope, false);
         let set = kind.1.and_then(|id| self.tables.set(id));
-        let tail_at = if set.is_some() { wire::align(used) } else { used };
+        let tail_at = if set.is_some() { wire::align(used.max(st.size)) } else { used };
         let Some(tail) = bytes.get(tail_at..).filter(|tail| !tail.is_empty()) else { return };
         let room = matches!(slot, Slot::Field(_)) && tail.iter().all(|b| *b == 0);
         if set.is_none() && room {
