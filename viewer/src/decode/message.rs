@@ -79,6 +79,8 @@ pub fn datagram<V: Visitor>(
                 let need = message::HEADER_LEN;
                 let kind = IssueKind::ShortHeader { need, have: bytes.len() };
                 visitor.issue(&super::Issue { at, kind });
+                // What a datagram begins with is a header.
+                guarded &= at > 0;
                 (at, bytes, Opaque::Trailing)
             }
             Step::Unreachable { at, bytes } => (at, bytes, Opaque::Unreachable),
