@@ -1,5 +1,6 @@
 //! What the command does: ties where records come from to where text goes.
 
+mod redact;
 mod serve;
 mod session;
 mod sink;
@@ -53,6 +54,8 @@ pub struct Plan {
     pub string_limit: usize,
     /// Show key material.
     pub show_secrets: bool,
+    /// Blank key material in the capture.
+    pub redact: bool,
 }
 
 /// What to do.
@@ -184,7 +187,7 @@ impl Plan {
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
         let output = (self.format.make)(&self.style(&sink));
-        Ok(Session::new(registry, no_names, output, sink, capture))
+        Ok(Session::new(registry, no_names, output, sink, capture, self.redact))
     }
 
     fn style(&self, sink: &Sink) -> Style {

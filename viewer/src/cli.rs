@@ -79,6 +79,14 @@ struct Args {
     #[arg(long)]
     show_secrets: bool,
 
+    /// Blank keys and other secrets in the capture
+    ///
+    /// Their bytes become zeros, so that all lengths stay. What belongs to a family that no spec
+    /// describes is blanked as a whole. A capture made without it can be cleaned later, by --read,
+    /// --write and --redact together.
+    #[arg(long, requires = "write")]
+    redact: bool,
+
     /// When to use colour
     ///
     /// `auto` is on a terminal only, and heeds NO_COLOR and CLICOLOR_FORCE.
@@ -194,6 +202,7 @@ impl Args {
             hex: self.hex,
             string_limit: self.string_limit,
             show_secrets: self.show_secrets,
+            redact: self.redact,
         }
     }
 }

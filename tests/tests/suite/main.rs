@@ -18,6 +18,7 @@ mod language;
 mod layering;
 mod live;
 mod names;
+mod secrets;
 mod totality;
 mod variants;
 

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use nlproto::codec::{self, FrameHead};
-use nlproto::{Call, Function, Name, Origin};
+use nlproto::{Call, Function, Name, Origin, Record};
 
+use super::redact::{Knowledge, Redactor};
 use super::sink::Sink;
 use crate::decode::{Direction, Engine};
 use crate::error::{Error, say};
@@ -23,6 +24,8 @@ pub(super) struct Session {
     reassembly: Reassembly,
     show: Show,
     capture: Option<capture::Writer>,
+    /// Keeps key material out of the capture.
+    redactor: Option<Redactor>,
     /// Frames that hold no record.
     unreadable: u64,
     /// The first thing that went wrong in writing. What can go on goes on.
@@ -51,6 +54,7 @@ impl Session {
         output: Box<dyn Output>,
         sink: Sink,
         capture: Option<capture::Writer>,
+        redact: bool,
     ) -> Self {
         let show = Show {
             registry: Rc::new(registry),
@@ -63,7 +67,9 @@ impl Session {
             lost: 0,
             unknown: 0,
         };
-        Self { reassembly: Reassembly::new(), show, capture, unreadable: 0, failure: None }
+        let redactor = redact.then(Redactor::default);
+        let reassembly = Reassembly::new();
+        Self { reassembly, show, capture, redactor, unreadable: 0, failure: None }
     }
 
     /// The specs it decodes by.
@@ -73,8 +79,9 @@ impl Session {
 
     /// Takes a frame: its head, all of its bytes, and the body among them.
     pub(super) fn frame(&mut self, head: &FrameHead, whole: &[u8], body: &[u8]) {
-        match codec::decode(body) {
-            Ok(record) => self.reassembly.accept(head, &record, &mut self.show),
+        let record = codec::decode(body);
+        match &record {
+            Ok(record) => self.reassembly.accept(head, record, &mut self.show),
             Err(e) => {
                 if self.unreadable == 0 {
                     say(format_args!("{e}; it is passed over"));
@@ -82,20 +89,58 @@ impl Session {
                 self.unreadable = self.unreadable.saturating_add(1);
             }
         }
-        // Names that the kernel was asked for come before the frame that needed them, so that a
-        // replay has them in time.
+        if self.capture.is_some() {
+            let clean = self.redacted(head, record.as_ref().ok(), whole);
+            self.write(clean.as_deref().unwrap_or(whole));
+        } else {
+            self.show.names.take_asked(|_| {});
+        }
+        self.write_full_batch();
+    }
+
+    /// What goes into the capture instead of a frame; None if it is that frame.
+    fn redacted(
+        &mut self,
+        head: &FrameHead,
+        record: Option<&Record<'_>>,
+        whole: &[u8],
+    ) -> Option<Vec<u8>> {
+        let redactor = self.redactor.as_mut()?;
+        let mut clean = Vec::new();
+        // Without a record nothing tells what is in it, and nothing goes on.
+        if let Some(record) = record {
+            let process = self.reassembly.process(head.process);
+            let Show { registry, names, .. } = &self.show;
+            let knowledge = Knowledge { registry, names, process };
+            let mut take = |frame: &[u8]| clean.extend_from_slice(frame);
+            redactor.frame(head, record, whole, &knowledge, &mut take);
+        }
+        Some(clean)
+    }
+
+    /// Writes frames into the capture. Names that the kernel was asked for come before those that
+    /// needed them, so that a replay has them in time.
+    fn write(&mut self, frames: &[u8]) {
+        let Some(writer) = &mut self.capture else { return };
         let mut written = Ok(());
-        let capture = &mut self.capture;
         self.show.names.take_asked(|name| {
-            if let (Some(writer), Ok(())) = (capture.as_mut(), &written) {
+            if written.is_ok() {
                 written = writer.name(name);
             }
         });
-        if let (Some(writer), Ok(())) = (capture.as_mut(), &written) {
-            written = writer.frame(whole);
-        }
+        let written = written.and_then(|()| writer.frame(frames));
         self.check_capture(written);
-        self.write_full_batch();
+    }
+
+    /// Writes what waited for the rest of a call of a process, which will not come.
+    fn end_redaction(&mut self, key: u64) {
+        let Some(redactor) = &mut self.redactor else { return };
+        let process = self.reassembly.process(key);
+        let Show { registry, names, .. } = &self.show;
+        let mut clean = Vec::new();
+        let mut take = |frame: &[u8]| clean.extend_from_slice(frame);
+        redactor.end(key, &Knowledge { registry, names, process }, &mut take);
+        self.write(&clean);
     }
 
     /// Shows a datagram that no call surrounds.
@@ -116,6 +161,9 @@ impl Session {
 
     /// Processes that shared a connection will say no more. They say that so much is lost.
     pub(super) fn end_processes(&mut self, keys: &[u64], lost: u64) {
+        for key in keys {
+            self.end_redaction(*key);
+        }
         self.reassembly.end_processes(keys, lost, &mut self.show);
     }
 
@@ -140,6 +188,9 @@ impl Session {
 
     /// Ends the session: shows what is unfinished, and sums up what is missing.
     pub(super) fn end(mut self) -> Result<(), Error> {
+        for key in self.redactor.as_ref().map(Redactor::processes).unwrap_or_default() {
+            self.end_redaction(key);
+        }
         self.reassembly.end(&mut self.show);
         self.show.output.end(&mut self.show.text);
         self.flush();

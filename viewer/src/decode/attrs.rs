@@ -67,9 +67,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     }
 
     fn list(&mut self, elements: Elements<'a>, bytes: &'a [u8], at: usize, parent: &Scope<'a, '_>) {
+        let guarded = match elements {
+            Elements::Set(set, _) => set.is_some_and(|set| set.guarded),
+            Elements::Alike(kind, _) => self.tables.holds(kind),
+            Elements::Levels(_, set) => set.guarded,
+        };
         if parent.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
-            return self.bytes(Slot::Plain, bytes, Opaque::Unknown);
+            return self.guarded(Slot::Plain, at, bytes, Opaque::Unknown, guarded);
         }
         let set = elements.set();
         let mut scope = Scope::set(set, parent);
@@ -94,10 +99,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     let at = at.saturating_add(offset);
                     let need = header_len;
                     self.issue(at, IssueKind::ShortHeader { need, have: bytes.len() });
-                    self.bytes(Slot::Plain, bytes, Opaque::Trailing);
+                    self.guarded(Slot::Plain, at, bytes, Opaque::Trailing, guarded);
                 }
-                Step::Unreachable { bytes, .. } => {
-                    self.bytes(Slot::Plain, bytes, Opaque::Unreachable);
+                Step::Unreachable { at: offset, bytes } => {
+                    let at = at.saturating_add(offset);
+                    self.guarded(Slot::Plain, at, bytes, Opaque::Unreachable, guarded);
                 }
             }
         }
@@ -120,22 +126,25 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         // What the length does not count.
         let uncounted = own_header.map_or(0, |h| if h.counts_header { 0 } else { h.len() });
         let len = usize::from(found.len).saturating_add(uncounted);
-        let (known, label, named_set) = match elements {
-            Elements::Set(set, named) => (
-                set.and_then(|set| set.attr(number)),
-                set.and_then(|set| set.label.as_deref()),
-                named && set.is_some(),
-            ),
-            _ => (None, None, false),
+        let (set, named_set) = match elements {
+            Elements::Set(set, named) => (set, named && set.is_some()),
+            _ => (None, false),
         };
+        let known = set.and_then(|set| set.attr(number));
         // Nor does strace call an attribute unknown where it knows none.
-        let label = label.filter(|_| !(V::STRACE && self.strace_unnamed));
+        let unnamed = V::STRACE && self.strace_unnamed;
+        let label = set.and_then(|set| set.label.as_deref()).filter(|_| !unnamed);
+        let flags = set.and_then(|set| set.type_flags).and_then(|(mask, names)| {
+            let bits = u64::from(number & mask);
+            self.tables.enumeration(names).filter(|_| bits != 0).map(|names| (names, bits))
+        });
         self.visitor.attr_begin(&AttrHead {
             at,
             len: found.len,
             raw_type: found.raw_type,
             name: known.map(|a| &*a.c_name),
             label,
+            flags,
             named_set,
             own_header: own_header.is_some(),
             payload: found.payload,
@@ -161,9 +170,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
         } else {
             match (elements, known) {
-                (Elements::Set(..), Some(known)) if known.secret => {
-                    self.bytes(Slot::Plain, found.payload, Opaque::Secret);
-                }
+                (Elements::Set(..), Some(known))
+                    if known.secret && self.hides(Slot::Plain, payload_at, found.payload) => {}
                 (Elements::Set(..), Some(known)) if !matches!(known.kind, Kind::Unknown) => {
                     self.payload(Slot::Plain, &known.kind, found.payload, payload_at, scope);
                 }
@@ -209,7 +217,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         if scope.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
-            return self.bytes(slot, bytes, Opaque::Unknown);
+            let guarded = self.tables.holds(kind);
+            return self.guarded(slot, at, bytes, Opaque::Unknown, guarded);
         }
         match kind {
             Kind::Unknown => self.bytes(slot, bytes, Opaque::Unknown),
@@ -231,12 +240,22 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Kind::Uuid => self.uuid(slot, bytes, at),
             Kind::Struct(id, then) => self.struct_payload(slot, (*id, *then), bytes, at, scope),
             Kind::Array(element, size, names) => {
+                let guarded = self.tables.holds(kind);
                 if bytes.len() < *size {
-                    return self.wrong_size(slot, at, bytes, *size);
+                    self.issue(at, IssueKind::WrongSize { need: *size, have: bytes.len() });
+                    return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
                 }
                 self.elements(element, *size, *names, bytes, at, scope);
                 let left = bytes.len().checked_rem(*size).unwrap_or(0);
-                self.rest(slot, at, bytes, bytes.len().saturating_sub(left));
+                let used = bytes.len().saturating_sub(left);
+                match bytes.get(used..).filter(|rest| guarded && !rest.is_empty()) {
+                    None => self.rest(slot, at, bytes, used),
+                    Some(rest) => {
+                        let at = at.saturating_add(used);
+                        self.issue(at, IssueKind::Trailing { len: rest.len() });
+                        self.guarded(Slot::Plain, at, rest, Opaque::Unreachable, true);
+                    }
+                }
             }
             Kind::Nest(set) => {
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
@@ -250,15 +269,29 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             },
             Kind::Union(id) => {
                 let tables = self.tables;
-                match tables.union(*id).map(|u| (u, self.choose(u, bytes, scope))) {
-                    Some((_, Some(format))) => self.format(slot, format, bytes, at, scope),
-                    _ => {
+                let union = tables.union(*id);
+                match union.and_then(|union| self.choose(union, bytes, scope)) {
+                    Some(format) if format.secret && self.hides(slot, at, bytes) => {}
+                    Some(format) => self.format(slot, format, bytes, at, scope),
+                    None => {
                         self.issue(at, IssueKind::NoFormat);
-                        self.bytes(slot, bytes, Opaque::Unknown);
+                        let guarded = union.is_some_and(|union| union.guarded);
+                        self.guarded(slot, at, bytes, Opaque::Unknown, guarded);
                     }
                 }
             }
             Kind::Records { .. } => self.records(slot, kind, bytes, at, scope),
+            Kind::Room(len, kind) => {
+                let (own, room) = bytes.split_at_checked(*len).unwrap_or((bytes, &[]));
+                let zeros = room.iter().all(|b| *b == 0);
+                self.payload(slot, kind, if zeros { own } else { bytes }, at, scope);
+            }
+            Kind::BitList(word) => self.visitor.value(slot, &Value::BitList { bytes, word: *word }),
+            Kind::Readable if is_text(bytes) => self.text(slot, TextKind::Attribute, bytes),
+            Kind::Readable => self.bytes(slot, bytes, Opaque::Unknown),
+            Kind::Pairs(style, keys) => self.pairs(slot, *style, *keys, bytes, scope.depth),
+            // It means something only where there is a table around.
+            Kind::Cut(_) => self.bytes(slot, bytes, Opaque::ByNature),
             Kind::Differs(kinds) => {
                 let (real, strace) = &**kinds;
                 let kind = if V::STRACE { strace } else { real };
@@ -280,49 +313,75 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.payload(slot, &format.kind, bytes, at, scope);
         };
         if bytes.len() < st.min_size {
-            return self.wrong_size(slot, at, bytes, st.min_size);
+            self.issue(at, IssueKind::WrongSize { need: st.min_size, have: bytes.len() });
+            let guarded = st.guarded || self.tables.holds(&format.kind);
+            return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
         }
-        let used = wire::align(self.structure(slot, st, bytes, at, scope, false));
+        let used = wire::align(self.structure(slot, st, bytes, at, scope, false).max(st.size));
         if let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let scope = Scope::structure(st, bytes, scope);
             self.payload(Slot::Plain, &format.kind, rest, at.saturating_add(used), &scope);
         }
     }
 
-    /// The form that a union takes here.
-    fn choose(
+    /// The form that a union takes here: that of the first selector which has one of its own, else
+    /// the one for all others.
+    pub(super) fn choose(
         &self,
         union: &'a Union,
         bytes: &'a [u8],
         scope: &Scope<'a, '_>,
     ) -> Option<&'a Format> {
-        let mut text: Option<&[u8]> = None;
-        let number = match &union.selector {
+        for selector in &union.selectors {
+            let (text, number) = self.selected(selector, bytes, scope);
+            let holds = |when: &When| match when {
+                When::Text(wanted) => text == Some(wanted.as_bytes()),
+                When::Number(wanted) => number == Some(*wanted),
+                When::Range(low, high) => number.is_some_and(|n| (*low..=*high).contains(&n)),
+                When::Always => false,
+            };
+            if let Some(format) = union.formats.iter().find(|f| f.when.iter().any(holds)) {
+                return Some(format);
+            }
+        }
+        union.formats.iter().find(|format| format.when.contains(&When::Always))
+    }
+
+    /// What a selector finds: text, a number.
+    fn selected(
+        &self,
+        selector: &Selector,
+        bytes: &[u8],
+        scope: &Scope<'a, '_>,
+    ) -> (Option<&'a [u8]>, Option<i64>) {
+        let number = match selector {
             Selector::Attr(id) => {
                 let found = scope.selected(*id);
-                text = found.as_ref().map(|f| Value::text(f.payload, TextKind::CString));
-                found.filter(|f| matches!(f.payload.len(), 1 | 2 | 4 | 8)).map(|f| {
-                    let big_endian = f.big_endian || cfg!(target_endian = "big");
-                    wire::number(f.payload, big_endian).cast_signed()
-                })
+                let number =
+                    found.as_ref().filter(|f| matches!(f.payload.len(), 1 | 2 | 4 | 8)).map(|f| {
+                        let big_endian = f.big_endian || cfg!(target_endian = "big");
+                        wire::number(f.payload, big_endian).cast_signed()
+                    });
+                return (found.map(|f| Value::text(f.payload, TextKind::CString)), number);
             }
-            Selector::Header(name) => {
-                self.header.and_then(|(st, bytes)| super::context::member(st, bytes, name))
-            }
-            Selector::Struct(name) => scope.member(name),
+            Selector::Header(name) => self
+                .header
+                .and_then(|(st, bytes)| super::context::member(self.tables, st, bytes, name)),
+            Selector::Struct(name) => scope.member(self.tables, name),
             // Requests are not joined with their answers here.
             Selector::Request(_) => None,
             Selector::Length => i64::try_from(bytes.len()).ok(),
             Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
             Selector::Message => Some(i64::from(self.message_type)),
         };
-        union.formats.iter().find(|format| {
-            format.when.iter().any(|when| match when {
-                When::Text(wanted) => text == Some(wanted.as_bytes()),
-                When::Number(wanted) => number == Some(*wanted),
-                When::Range(low, high) => number.is_some_and(|n| (*low..=*high).contains(&n)),
-                When::Always => true,
-            })
-        })
+        (None, number)
     }
+}
+
+/// Whether bytes are text that people write: printable, with a NUL at the end at most.
+fn is_text(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes));
+    text.is_ok_and(|text| {
+        !text.is_empty() && text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+    })
 }

@@ -1,7 +1,10 @@
 //! What a payload's meaning may depend on: the message around it, and what stood before it.
 
 use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, Value, Visitor};
-use crate::spec::model::{AttrSet, Kind, MemberKind, Order, SelectorId, Struct, Tables};
+use crate::spec::model::{
+    AttrSet, Kind, MemberKind, Order, Selector, SelectorId, Struct, StructId, Table, Tables, Union,
+    When,
+};
 use crate::wire::attr::{self, Attrs};
 use crate::wire::{self, Step};
 
@@ -16,6 +19,8 @@ pub(super) struct Decoder<'a, V> {
     pub(super) net_order: bool,
     /// Whether strace names none of the attributes here.
     pub(super) strace_unnamed: bool,
+    /// Nothing describes the message, and key material may be in it.
+    pub(super) hides_rest: bool,
     /// The fixed header.
     pub(super) header: Option<(&'a Struct, &'a [u8])>,
     pub(super) visitor: &'a mut V,
@@ -33,6 +38,8 @@ pub(super) struct Scope<'a, 's> {
 pub(super) enum Open<'a> {
     Message,
     Struct(&'a Struct, &'a [u8]),
+    /// A row of a table, and the table's bytes.
+    Row(&'a Table, &'a [u8], usize),
     /// A set, and the payloads seen of attributes that selectors ask for.
     Set(Option<&'a AttrSet>, [Option<Seen<'a>>; 3]),
 }
@@ -79,6 +86,11 @@ impl<'a, 's> Scope<'a, 's> {
     pub(super) fn structure(st: &'a Struct, bytes: &'a [u8], parent: &'s Self) -> Self {
         let depth = parent.depth.saturating_add(1);
         Self { parent: Some(parent), open: Open::Struct(st, bytes), depth }
+    }
+
+    pub(super) fn row(table: &'a Table, bytes: &'a [u8], row: usize, parent: &'s Self) -> Self {
+        let depth = parent.depth.saturating_add(1);
+        Self { parent: Some(parent), open: Open::Row(table, bytes, row), depth }
     }
 
     /// Keeps the payloads of a list that selectors ask for, before it is walked.
@@ -129,13 +141,16 @@ impl<'a, 's> Scope<'a, 's> {
     }
 
     /// The number in the named member of the innermost struct that has one.
-    pub(super) fn member(&self, name: &str) -> Option<i64> {
+    pub(super) fn member(&self, tables: &Tables, name: &str) -> Option<i64> {
         let mut scope = Some(self);
         while let Some(here) = scope {
-            if let Open::Struct(st, bytes) = &here.open
-                && let Some(number) = member(st, bytes, name)
-            {
-                return Some(number);
+            let found = match &here.open {
+                Open::Struct(st, bytes) => member(tables, st, bytes, name),
+                Open::Row(table, bytes, row) => table.number(bytes, *row, name),
+                Open::Message | Open::Set(..) => None,
+            };
+            if found.is_some() {
+                return found;
             }
             scope = here.parent;
         }
@@ -143,16 +158,56 @@ impl<'a, 's> Scope<'a, 's> {
     }
 }
 
-/// The number in a struct's named member.
-pub(super) fn member(st: &Struct, bytes: &[u8], name: &str) -> Option<i64> {
+/// The number in a struct's named member; a name with dots is a path through structs within it.
+pub(super) fn member(tables: &Tables, st: &Struct, bytes: &[u8], name: &str) -> Option<i64> {
+    let (name, within) = match name.split_once('.') {
+        Some((name, within)) => (name, Some(within)),
+        None => (name, None),
+    };
     let member = st.member(name)?;
-    let MemberKind::Scalar(scalar) = &member.kind else { return None };
     let at = member.offset?;
-    let field = bytes.get(at..at.checked_add(usize::from(scalar.size))?)?;
-    Some(
-        wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big"))
-            .cast_signed(),
-    )
+    match (&member.kind, within) {
+        (MemberKind::Scalar(scalar) | MemberKind::Bits(scalar, _), None) => {
+            let field = bytes.get(at..at.checked_add(usize::from(scalar.size))?)?;
+            Some(number(field, scalar.order))
+        }
+        (MemberKind::Shape(_, kind), Some(within)) => {
+            let id = match kind {
+                Kind::Struct(id, _) => *id,
+                Kind::Union(id) => chosen(tables, tables.union(*id)?, st, bytes)?,
+                _ => return None,
+            };
+            self::member(tables, tables.structure(id)?, bytes.get(at..)?, within)
+        }
+        _ => None,
+    }
+}
+
+/// The struct that a union in a struct is, where members of that struct choose it.
+fn chosen(tables: &Tables, union: &Union, st: &Struct, bytes: &[u8]) -> Option<StructId> {
+    let said = union.selectors.iter().find_map(|selector| match selector {
+        Selector::Struct(name) => member(tables, st, bytes, name),
+        _ => None,
+    })?;
+    let format = union.formats.iter().find(|format| format.when.contains(&When::Number(said)))?;
+    match format.kind {
+        Kind::Struct(id, _) => Some(id),
+        _ => None,
+    }
+}
+
+fn number(field: &[u8], order: Order) -> i64 {
+    wire::number(field, order == Order::Big || cfg!(target_endian = "big")).cast_signed()
+}
+
+impl Table {
+    /// The number in a row's named column.
+    fn number(&self, bytes: &[u8], row: usize, name: &str) -> Option<i64> {
+        let column = self.columns.iter().find(|column| *column.name == *name)?;
+        let Kind::Scalar(scalar) = &column.cell else { return None };
+        let start = column.at.checked_add(row.checked_mul(column.size)?)?;
+        Some(number(bytes.get(start..start.checked_add(column.size)?)?, scalar.order))
+    }
 }
 
 impl<V: Visitor> Decoder<'_, V> {

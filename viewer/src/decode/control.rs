@@ -2,7 +2,9 @@
 
 use super::context::{Decoder, Scope};
 use super::message::{self, DONE, ERROR, GENERIC};
-use super::{Direction, IssueKind, List, Opaque, Order, Slot, StructHead, Value, Visitor};
+use super::{
+    Direction, IssueKind, List, Opaque, Order, Slot, StructHead, StructStyle, Value, Visitor,
+};
 use crate::wire::message::{HEADER_LEN, Message, Nlmsghdr};
 
 /// `NLM_F_CAPPED`: the request is echoed by its header alone.
@@ -22,7 +24,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match header.ty {
             ERROR => self.error(protocol, header, payload, at, scope),
             DONE => self.done(header, payload, at, scope),
-            _ => self.bytes(Slot::Plain, payload, Opaque::Unknown),
+            _ => {
+                let guarded = self.tables.is_guarded();
+                self.guarded(Slot::Plain, at, payload, Opaque::Unknown, guarded);
+            }
         }
     }
 
@@ -47,7 +52,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let len = said.max(HEADER_LEN).min(echo.len());
         let attrs = echo.get(len..).filter(|attrs| !attrs.is_empty());
         self.visitor.list_begin(List::Group, attrs.is_some());
-        let head = StructHead { name: "nlmsgerr", short: false, fixed_header: false };
+        let style = StructStyle::Members;
+        let head = StructHead { name: "nlmsgerr", short: false, fixed_header: false, style };
         self.visitor.struct_begin(Slot::Plain, &head);
         let errno = self.errno(i64::from(i32::from_ne_bytes(*error)));
         let errno = self.own_error(protocol, request.ty, errno);

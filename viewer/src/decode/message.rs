@@ -4,9 +4,11 @@ use super::context::{Decoder, Scope};
 use super::value::Part;
 use super::{
     Direction, Engine, IssueKind, List, MAX_DEPTH, MessageHead, Opaque, Order, Slot, StructHead,
-    TextKind, Value, Visitor,
+    StructStyle, TextKind, Value, Visitor,
 };
-use crate::spec::model::{Body, Class, Condition, EnumId, Operation, Rest};
+use crate::spec::model::{
+    Body, Class, Condition, EnumId, Kind, MemberKind, Operation, Rest, Shape, Struct,
+};
 use crate::wire::attr::Attrs;
 use crate::wire::message::{self, Message, Messages};
 use crate::wire::{self, Step};
@@ -23,6 +25,8 @@ pub(super) const ERROR: u16 = 2;
 pub(super) const DONE: u16 = 3;
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
+/// `NLM_F_DUMP`.
+const DUMP: u16 = 0x300;
 /// Length of a `struct genlmsghdr`.
 const GENL_HEADER_LEN: usize = 4;
 
@@ -43,38 +47,64 @@ pub fn datagram<V: Visitor>(
             message_type: 0,
             net_order: false,
             strace_unnamed: false,
+            hides_rest: false,
             header: None,
             visitor,
         };
         return decoder.unframed(bytes);
     }
+    let short = tables.is_some_and(|tables| tables.has_short_lengths())
+        && direction == Direction::Receive
+        && !V::STRACE;
+    if let Some(found) = short.then(|| without_header_length(bytes)).flatten() {
+        visitor.list_begin(List::Messages, false);
+        one(engine, protocol, direction, &found, 0, 0, false, visitor);
+        return visitor.list_end(List::Messages, false);
+    }
     let mut many = None;
     let mut part = 0;
+    // Whether what cannot be told from the last message may be key material.
+    let mut guarded = tables.is_some_and(|tables| tables.is_guarded());
     for step in Messages::new(bytes) {
         if many.is_none() {
             let more = matches!(step, Step::Element(first) if first.more);
             visitor.list_begin(List::Messages, more);
             many = Some(more);
         }
-        match step {
+        let (at, bytes, why) = match step {
             Step::Element(found) => {
-                one(engine, protocol, direction, &found, part, 0, false, visitor);
+                guarded = one(engine, protocol, direction, &found, part, 0, false, visitor);
                 part = part.saturating_add(1);
+                continue;
             }
             Step::Trailing { at, bytes } => {
                 let need = message::HEADER_LEN;
                 let kind = IssueKind::ShortHeader { need, have: bytes.len() };
                 visitor.issue(&super::Issue { at, kind });
-                visitor.value(Slot::Plain, &Value::Bytes { bytes, why: Opaque::Trailing });
+                // What a datagram begins with is a header.
+                guarded &= at > 0;
+                (at, bytes, Opaque::Trailing)
             }
-            Step::Unreachable { bytes, .. } => {
-                visitor.value(Slot::Plain, &Value::Bytes { bytes, why: Opaque::Unreachable });
-            }
+            Step::Unreachable { at, bytes } => (at, bytes, Opaque::Unreachable),
+        };
+        let hidden = guarded && !visitor.shows_secrets();
+        if hidden {
+            visitor.secret(at..at.saturating_add(bytes.len()));
         }
+        let why = if hidden { Opaque::Secret } else { why };
+        visitor.value(Slot::Plain, &Value::Bytes { bytes, why });
     }
     if let Some(many) = many {
         visitor.list_end(List::Messages, many);
     }
+}
+
+/// A lone message whose length counts its payload alone.
+fn without_header_length(bytes: &[u8]) -> Option<Message<'_>> {
+    let header = message::Nlmsghdr::read(bytes)?;
+    let payload = bytes.get(message::HEADER_LEN..)?;
+    let is_so = header.len as usize == payload.len();
+    is_so.then_some(Message { at: 0, header, payload, cut: false, more: false })
 }
 
 /// Whether bytes are messages without a rest, so that they can be decoded by themselves.
@@ -83,7 +113,7 @@ pub fn is_whole(bytes: &[u8]) -> bool {
     Messages::new(bytes).all(|step| matches!(step, Step::Element(found) if !found.cut))
 }
 
-/// Decodes one message, with the tables of its own family.
+/// Decodes one message, with the tables of its own family. Returns whether they know of key material.
 #[allow(clippy::too_many_arguments, reason = "the context of a message, passed once a level")]
 pub(super) fn one<V: Visitor>(
     engine: &Engine<'_>,
@@ -94,7 +124,7 @@ pub(super) fn one<V: Visitor>(
     depth: usize,
     echoed: bool,
     visitor: &mut V,
-) {
+) -> bool {
     let ty = found.header.ty;
     let family = match protocol {
         GENERIC if ty == NLCTRL_ID => Some("nlctrl"),
@@ -105,17 +135,20 @@ pub(super) fn one<V: Visitor>(
         GENERIC => family.and_then(|name| engine.registry.generic(name)),
         _ => engine.registry.protocol(protocol),
     };
+    let tables = tables.unwrap_or_else(|| engine.registry.bare());
     let mut decoder = Decoder {
         engine: *engine,
-        tables: tables.unwrap_or_else(|| engine.registry.bare()),
+        tables,
         direction,
         message_type: ty,
         net_order: false,
         strace_unnamed: false,
+        hides_rest: false,
         header: None,
         visitor,
     };
     decoder.message(protocol, found, family, part, depth, echoed);
+    tables.is_guarded()
 }
 
 impl<'a, V: Visitor> Decoder<'a, V> {
@@ -137,23 +170,29 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             (true, None) => None,
             (false, _) => Some(header.ty),
         };
-        let resolved = number.filter(|_| header.ty >= MIN_TYPE).map(|n| tables.resolve(n, sent));
+        let control =
+            header.ty < MIN_TYPE && (tables.has_control() || (V::STRACE && self.is_no_body(found)));
+        let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
+        self.hides_rest = listed.is_none() && tables.is_guarded();
         let family = operation.and_then(|op| tables.family(op)).or(generic_family);
         self.visitor.message_begin(&MessageHead {
             at: found.at,
             part,
             header,
             ty: self.message_type(protocol, header.ty, generic_family, listed),
-            flags: self.message_flags(protocol, header.ty, header.flags, operation),
+            flags: self.message_flags(protocol, &header, control, operation),
             family,
             operation: listed.filter(|_| generic).map(|op| &*op.c_name),
             direction: self.direction,
             payload: found.payload,
             echoed,
+            control: control && matches!(header.ty, ERROR | DONE),
         });
-        if (header.len as usize) < message::HEADER_LEN {
+        if header.len as usize == found.payload.len() && tables.has_short_lengths() {
+            // Its length leaves out the header, as this protocol's may.
+        } else if (header.len as usize) < message::HEADER_LEN {
             self.issue(found.at, IssueKind::LengthTooSmall { len: header.len });
         } else if found.cut {
             let have = found.payload.len().saturating_add(message::HEADER_LEN);
@@ -164,18 +203,29 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if found.payload.is_empty() {
         } else if depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
-            self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
-        } else if header.ty < MIN_TYPE {
+            let guarded = tables.is_guarded();
+            self.guarded(Slot::Plain, at, found.payload, Opaque::Unknown, guarded);
+        } else if control {
             self.control(protocol, &header, found.payload, at, &scope);
         } else if generic {
             self.generic(operation, listed, &header, found.payload, at, &scope);
         } else {
-            if listed.is_none() {
+            if listed.is_none() && tables.has_control() {
                 self.issue(found.at, IssueKind::UnknownMessage { number: header.ty });
             }
             self.body(operation, header.flags, found.payload, at, &scope);
         }
         self.visitor.message_end();
+    }
+
+    /// Whether a message is too short for what its protocol's messages begin with. strace knows such
+    /// types as netlink's own only.
+    fn is_no_body(&self, found: &Message<'_>) -> bool {
+        let sent = self.direction == Direction::Send;
+        let operation = self.tables.resolve(found.header.ty, sent).operation;
+        let body = operation.and_then(|op| if sent { op.request } else { op.reply });
+        let header = body.and_then(|body| body.header).and_then(|id| self.tables.structure(id));
+        header.is_none_or(|st| found.payload.len() < st.min_size)
     }
 
     fn message_type(
@@ -190,14 +240,19 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let named = |name, label| Value::named(v, 2, name, label);
         let own = tables.control().message_types.and_then(|id| tables.enumeration(id));
         let own_label = own.and_then(|own| own.label.as_deref());
+        let name = listed.map(|op| match &op.strace_name {
+            Some(name) if V::STRACE => &**name,
+            _ => &*op.c_name,
+        });
+        let name = name.filter(|name| !name.is_empty());
         if ty < MIN_TYPE {
-            return named(own.and_then(|own| own.name_of(v)), own_label);
+            let name = name.filter(|_| !tables.has_control());
+            return named(name.or_else(|| own.and_then(|own| own.name_of(v))), own_label);
         }
         if protocol == GENERIC {
             return named(generic_family, Some("GENERIC_FAMILY_???"));
         }
-        let name = listed.map(|op| &*op.c_name);
-        let [high, low] = ty.to_be_bytes();
+        let (high, low, shift) = tables.split_type(ty);
         match tables.type_split() {
             Some(set) if !(name.is_some() && high == 0) => {
                 let high_v = u64::from(high);
@@ -209,7 +264,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                         label: set.label.as_deref(),
                     },
                     low: Part { v: u64::from(low), name, label: tables.unknown_low(high) },
-                    shift: 8,
+                    shift,
                 }
             }
             _ => named(name, tables.unknown_message().or(own_label)),
@@ -219,10 +274,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     fn message_flags(
         &self,
         protocol: u32,
-        ty: u16,
-        flags: u16,
+        header: &message::Nlmsghdr,
+        own: bool,
         operation: Option<&Operation>,
     ) -> Value<'a> {
+        let message::Nlmsghdr { ty, flags, .. } = *header;
         let control = self.tables.control();
         let find = |id: Option<EnumId>| id.and_then(|id| self.tables.enumeration(id));
         let v = u64::from(flags);
@@ -238,10 +294,12 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Some(class) => class,
             None => Class::None,
         };
-        let more = if ty == ERROR {
+        let more = if own && ty == ERROR {
             find(control.flags_ack)
-        } else if ty < MIN_TYPE {
+        } else if own {
             None
+        } else if let Some(names) = find(operation.and_then(|op| op.header_flags)) {
+            Some(names)
         } else {
             match class {
                 Class::New => find(control.flags_new),
@@ -277,7 +335,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         else {
             return self.wrong_size(Slot::Plain, at, payload, GENL_HEADER_LEN);
         };
-        let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true };
+        let style = StructStyle::Members;
+        let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true, style };
         self.visitor.struct_begin(Slot::Plain, &head);
         let v = u64::from(*command);
         let name = listed.map(|op| &*op.c_name);
@@ -298,6 +357,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let at = at.saturating_add(GENL_HEADER_LEN);
         if operation.is_some() {
             self.body(operation, header.flags, rest, at, scope);
+        } else if self.tables.is_guarded() {
+            self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);
         } else {
             self.attributes(None, false, rest, at, scope);
         }
@@ -333,28 +394,75 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let mut used = 0;
         let header = body.header.and_then(|id| tables.structure(id));
         if let Some(st) = header {
+            if V::STRACE && payload.len() < st.min_size && self.is_no_header(st, payload, at) {
+                return;
+            }
             self.header = Some((st, payload));
             let took = self.structure(Slot::Plain, st, payload, at, scope, true);
             if payload.len() < st.min_size {
                 return;
             }
-            used = wire::align(took);
+            // What follows begins behind its padding, whatever somebody left there.
+            used = wire::align(took.max(st.size.min(payload.len())));
         }
         let Some(rest) = payload.get(used..).filter(|rest| !rest.is_empty()) else { return };
         let at = at.saturating_add(used);
+        if self.hides_rest {
+            return self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);
+        }
         match body.rest {
             Rest::Text => self.text(Slot::Plain, TextKind::Raw, rest),
             Rest::Nothing => self.rest(Slot::Plain, at, rest, 0),
             Rest::Raw => self.bytes(Slot::Plain, rest, Opaque::Unknown),
+            Rest::Shape(id) => {
+                if let Some(shape) = tables.shape(id) {
+                    self.shape(shape, rest, at, scope);
+                }
+            }
             Rest::Attrs => {
                 let set = body.strace_set.filter(|_| V::STRACE).or(body.set);
                 let set = set.and_then(|id| tables.set(id));
-                if set.is_some() || header.is_some() {
+                if set.is_some() || (header.is_some() && !tables.is_guarded()) {
                     self.attributes(set, set.is_some(), rest, at, scope);
                 } else {
                     self.unknown_body(rest, at, scope);
                 }
             }
+        }
+    }
+
+    /// strace shows what is too short for a header as bytes, unless that begins with a number that says
+    /// what the rest is; then that is shown. Whether it was bytes.
+    fn is_no_header(&mut self, st: &'a Struct, payload: &'a [u8], at: usize) -> bool {
+        match st.members.first().map(|member| &member.kind) {
+            Some(MemberKind::Scalar(_) | MemberKind::Bits(..)) => return false,
+            Some(MemberKind::Shape(_, Kind::Text(_))) if !st.guarded => {
+                self.text(Slot::Plain, TextKind::Raw, payload);
+            }
+            _ => self.guarded(Slot::Plain, at, payload, Opaque::WrongSize, st.guarded),
+        }
+        true
+    }
+
+    /// A payload that is no attributes, as long as the fixed header says.
+    fn shape(&mut self, shape: &'a Shape, rest: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
+        let member =
+            |name| self.header.and_then(|(st, b)| super::context::member(self.tables, st, b, name));
+        let said = shape.len.as_deref().and_then(member);
+        let said = said.and_then(|n| usize::try_from(n).ok()).unwrap_or(rest.len());
+        if said > rest.len() {
+            let len = u32::try_from(said).unwrap_or(u32::MAX);
+            self.issue(at, IssueKind::LengthTooLong { len, have: rest.len() });
+        }
+        let (own, after) = rest.split_at_checked(said).unwrap_or((rest, &[]));
+        if !own.is_empty() {
+            self.payload(Slot::Plain, &shape.kind, own, at, scope);
+        }
+        if !after.is_empty() {
+            let at = at.saturating_add(own.len());
+            self.issue(at, IssueKind::Trailing { len: after.len() });
+            let guarded = self.tables.holds(&shape.kind);
+            self.guarded(Slot::Plain, at, after, Opaque::Trailing, guarded);
         }
     }
 
@@ -364,6 +472,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         /// Types beyond this are more likely chance than attributes.
         const LIKELY_TYPE: u16 = 255;
         let attrs = payload.get(GENL_HEADER_LEN..).unwrap_or(&[]);
+        if self.tables.is_guarded() {
+            return self.guarded(Slot::Plain, at, payload, Opaque::Unknown, true);
+        }
         if Attrs::plausible(payload, LIKELY_TYPE) {
             self.attributes(None, false, payload, at, scope);
         } else if Attrs::plausible(attrs, LIKELY_TYPE) {
@@ -392,9 +503,13 @@ impl Condition {
         self.byte
             .as_ref()
             .is_none_or(|(at, values)| payload.get(*at).is_some_and(|byte| values.contains(byte)))
+            && self.word.as_ref().is_none_or(|(at, values)| {
+                wire::u16_at(payload, *at).is_some_and(|word| values.contains(&word))
+            })
             && self.prefix.as_ref().is_none_or(|prefix| payload.starts_with(prefix))
             && self.min_len.is_none_or(|n| payload.len() >= n)
             && self.max_len.is_none_or(|n| payload.len() <= n)
             && self.request.is_none_or(|wanted| wanted == (flags & REQUEST != 0))
+            && self.dump.is_none_or(|wanted| wanted == (flags & DUMP == DUMP))
     }
 }

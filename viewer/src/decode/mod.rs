@@ -8,15 +8,21 @@ mod context;
 mod control;
 mod issue;
 mod message;
+mod pairs;
 mod scalar;
+mod secret;
 mod structs;
+mod table;
 mod value;
 mod visitor;
 
 pub use issue::{Issue, IssueKind};
 pub use message::{datagram, is_whole};
+pub use secret::secrets;
 pub use value::{Hint, Opaque, Order, Part, TextKind, Value, parts};
-pub use visitor::{AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor};
+pub use visitor::{
+    AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, StructStyle, Visitor,
+};
 // Part of what a visitor is shown.
 pub use crate::spec::model::{Entry, Enum};
 

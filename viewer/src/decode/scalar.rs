@@ -13,6 +13,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let own = usize::from(scalar.size);
         // Times are numbers of the payload's own width, which grew from 32 to 64 bits over the years.
         let any_width = scalar.any_width || matches!(scalar.hint, Hint::ClockT | Hint::Msecs);
+        // A member of a struct may have room for more than a number.
+        let room = scalar.any_len || matches!(slot, Slot::Field(_));
         let named = scalar.names != ValueNames::None;
         let width = if any_width && have <= 8 {
             Some(have)
@@ -21,7 +23,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         } else if own == 0 {
             Some(have).filter(|n| *n == 4 || *n == 8)
         } else {
-            Some(own).filter(|n| have >= *n && !(named && !scalar.any_len && have > 8))
+            Some(own).filter(|n| have >= *n && !(named && !room && have > 8))
         };
         match width.and_then(|n| bytes.get(..n)).filter(|field| !field.is_empty()) {
             Some(field) => {
@@ -75,7 +77,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 let low = u32::try_from(v & 0xffff_ffff).unwrap_or(0);
                 Value::Interface { index, name: self.engine.names.interface(low) }
             }
-            Meaning::Errno => self.errno(sign_extend(v, len)),
+            Meaning::Errno if i32::try_from(sign_extend(v, len)).is_ok() => {
+                self.errno(sign_extend(v, len))
+            }
+            Meaning::Errno => Value::Int { v: sign_extend(v, len), size, order, hint: Hint::None },
             Meaning::Ipv4 => Value::Ipv4(u32::try_from(v & 0xffff_ffff).unwrap_or(0).to_be_bytes()),
             Meaning::Number if scalar.signed => {
                 Value::Int { v: sign_extend(v, len), size, order, hint: scalar.hint }

@@ -1,7 +1,8 @@
 //! Structs: members, arrays, unions, bit fields.
 
 use super::context::{Decoder, Scope};
-use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, Value, Visitor};
+use super::table::Taken;
+use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, StructStyle, Value, Visitor};
 use crate::spec::model::{
     BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Scalar, Struct,
 };
@@ -24,14 +25,18 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
         // An attribute's network order is that of its number, and the spec says a struct's.
         let outer = std::mem::replace(&mut self.net_order, false);
-        let head = StructHead { name: &st.c_name, short, fixed_header };
+        let style = StructStyle::Members;
+        let head = StructHead { name: &st.c_name, short, fixed_header, style };
         self.visitor.struct_begin(slot, &head);
         let scope = Scope::structure(st, bytes, parent);
         let mut offset = 0;
+        let mut taken = None;
         for member in &st.members {
             offset = member.offset.unwrap_or(offset);
             let Some(rest) = bytes.get(offset..) else { break };
-            let Some(len) = self.member(st, member, rest, at.saturating_add(offset), &scope) else {
+            let at = at.saturating_add(offset);
+            let Some(len) = self.member(st, member, rest, at, &scope, &mut taken) else {
+                self.cut_member(member, rest, at, &scope);
                 break;
             };
             offset = offset.saturating_add(len);
@@ -43,6 +48,23 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if padding.is_some_and(|pad| pad.iter().all(|b| *b == 0)) { st.size } else { offset }
     }
 
+    /// As much as is there of a member that is not all there.
+    fn cut_member(&mut self, member: &'a Member, rest: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
+        let slot = Slot::Field(&member.c_name);
+        match &member.kind {
+            _ if rest.is_empty() => {}
+            MemberKind::Shape(_, Kind::Struct(id, None)) if !member.secret => {
+                if let Some(st) = self.tables.structure(*id).filter(|_| scope.depth < MAX_DEPTH) {
+                    self.structure(slot, st, rest, at, scope, false);
+                }
+            }
+            kind => {
+                let guarded = member.secret || self.tables.in_member(kind);
+                self.guarded(slot, at, rest, Opaque::WrongSize, guarded);
+            }
+        }
+    }
+
     /// One member at the front of `rest`; its length, or None if it is not all there.
     fn member(
         &mut self,
@@ -51,9 +73,16 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         rest: &'a [u8],
         at: usize,
         scope: &Scope<'a, '_>,
+        taken: &mut Taken<'a>,
     ) -> Option<usize> {
         let slot = Slot::Field(&member.c_name);
         let zero = |bytes: &[u8]| bytes.iter().all(|b| *b == 0);
+        if member.secret
+            && let Some(len) = self.len(st, member, rest, scope).filter(|len| *len <= rest.len())
+            && self.hides(slot, at, rest.get(..len)?)
+        {
+            return Some(len);
+        }
         match &member.kind {
             MemberKind::Pad(len) => Some(*len).filter(|len| *len <= rest.len()),
             MemberKind::Scalar(scalar) => {
@@ -69,36 +98,66 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Some(field.len())
             }
             MemberKind::Shape(length, kind) => {
-                let len = match length {
-                    Length::Fixed(len) => *len,
-                    Length::Rest => rest.len(),
-                    Length::Member(of) => self.said_by(st, *of, scope).min(rest.len()),
-                };
+                let len = self.len(st, member, rest, scope)?;
                 let whole = rest.get(..len)?;
                 let field = self.used(st, member, whole, 1, scope);
                 let skip = (member.nonzero && zero(field))
                     || (*length == Length::Rest && field.is_empty());
-                if member.secret {
-                    self.bytes(slot, field, Opaque::Secret);
-                } else if !skip {
-                    self.payload(slot, kind, field, at, scope);
+                match taken {
+                    Some((name, taken)) if **name == *member.name => {
+                        self.left_over(member, field, at, *taken);
+                    }
+                    _ if !skip => self.payload(slot, kind, field, at, scope),
+                    _ => {}
                 }
                 Some(len)
             }
-            MemberKind::Array(count, size, element, names) => {
+            MemberKind::Array(_, size, element, names) => {
+                let len = self.len(st, member, rest, scope)?;
+                let field = self.used(st, member, rest.get(..len)?, *size, scope);
+                self.visitor.field_begin(&member.c_name);
+                self.elements(element, *size, *names, field, at, scope);
+                Some(len)
+            }
+            MemberKind::Table(table) => {
+                let (len, cut) = self.table((st, table), rest, at, scope);
+                *taken = cut.or(*taken);
+                len
+            }
+        }
+    }
+
+    /// How many bytes a member takes, of those that are there or more.
+    fn len(
+        &self,
+        st: &Struct,
+        member: &Member,
+        rest: &[u8],
+        scope: &Scope<'a, '_>,
+    ) -> Option<usize> {
+        Some(match &member.kind {
+            MemberKind::Pad(len) => *len,
+            MemberKind::Scalar(scalar) | MemberKind::Bits(scalar, _) => usize::from(scalar.size),
+            MemberKind::Table(table) => table.len,
+            MemberKind::Shape(length, _) => match length {
+                Length::Fixed(len) => *len,
+                Length::Rest => rest.len(),
+                Length::Member(of) => self.said_by(st, *of, scope).min(rest.len()),
+                Length::MemberWords(of) => {
+                    self.said_by(st, *of, scope).saturating_mul(4).min(rest.len())
+                }
+                Length::MemberBits(of) => self.said_by(st, *of, scope).div_ceil(8).min(rest.len()),
+            },
+            MemberKind::Array(count, size, ..) => {
                 let fit = rest.len().checked_div(*size).unwrap_or(0);
                 let count = match count {
                     Count::Fixed(n) => *n,
                     Count::Rest => fit,
                     Count::Member(of) => self.said_by(st, *of, scope),
                 };
-                let len = count.min(fit).saturating_mul(*size);
-                let field = self.used(st, member, rest.get(..len)?, *size, scope);
-                self.visitor.field_begin(&member.c_name);
-                self.elements(element, *size, *names, field, at, scope);
-                Some(len)
+                count.min(fit).saturating_mul(*size)
             }
-        }
+        })
     }
 
     /// The part of a member that means something, where another member says how much of its room that
@@ -119,9 +178,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     }
 
     /// The number in the member that another member's length or count refers to.
-    fn said_by(&self, st: &Struct, of: usize, scope: &Scope<'a, '_>) -> usize {
+    pub(super) fn said_by(&self, st: &Struct, of: usize, scope: &Scope<'a, '_>) -> usize {
         let name = st.members.get(of).map(|m| &*m.name);
-        let said = name.and_then(|name| scope.member(name));
+        let said = name.and_then(|name| scope.member(self.tables, name));
         said.and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 
@@ -172,7 +231,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     Some(st) if scope.depth < MAX_DEPTH => {
                         self.structure(slot, st, field, at, scope, false);
                     }
-                    _ => self.bytes(slot, field, Opaque::Unknown),
+                    Some(st) => self.guarded(slot, at, field, Opaque::Unknown, st.guarded),
+                    None => self.bytes(slot, field, Opaque::Unknown),
                 },
                 Element::Kind(kind) => self.payload(slot, kind, field, at, scope),
             }
@@ -193,7 +253,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.wrong_size(slot, at, bytes, 8);
         };
         let set = names.and_then(|id| self.tables.enumeration(id));
-        let head = StructHead { name: "nla_bitfield32", short: false, fixed_header: false };
+        let style = StructStyle::Members;
+        let head = StructHead { name: "nla_bitfield32", short: false, fixed_header: false, style };
         self.visitor.struct_begin(slot, &head);
         for (name, word) in [("value", value), ("selector", selector)] {
             let v = u64::from(u32::from_ne_bytes(*word));
@@ -223,12 +284,18 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.bytes(slot, bytes, Opaque::Unknown);
         };
         if bytes.len() < st.min_size {
-            return self.wrong_size(slot, at, bytes, st.min_size);
+            self.issue(at, IssueKind::WrongSize { need: st.min_size, have: bytes.len() });
+            return self.guarded(slot, at, bytes, Opaque::WrongSize, st.guarded);
         }
         let used = self.structure(slot, st, bytes, at, scope, false);
         let set = kind.1.and_then(|id| self.tables.set(id));
-        let tail_at = if set.is_some() { wire::align(used) } else { used };
+        let tail_at = if set.is_some() { wire::align(used.max(st.size)) } else { used };
         let Some(tail) = bytes.get(tail_at..).filter(|tail| !tail.is_empty()) else { return };
+        let room = matches!(slot, Slot::Field(_)) && tail.iter().all(|b| *b == 0);
+        if set.is_none() && room {
+            // A member has room for the longest form.
+            return;
+        }
         let at = at.saturating_add(tail_at);
         match set {
             Some(set) => {
@@ -240,7 +307,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             None => {
                 self.issue(at, IssueKind::Trailing { len: tail.len() });
                 let why = if st.show_tail { Opaque::Trailing } else { Opaque::Unreachable };
-                self.bytes(Slot::Plain, tail, why);
+                // A key's length may say less than there is of it.
+                self.guarded(Slot::Plain, at, tail, why, st.guarded);
             }
         }
     }
@@ -254,20 +322,24 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         at: usize,
         scope: &Scope<'a, '_>,
     ) {
-        let Kind::Records { record, length: (length_at, length_size), align, set } = kind else {
+        let Kind::Records { record, length: (length_at, length_size), of_body, align, body } = kind
+        else {
             return;
         };
-        let (Some(st), Some(set)) = (self.tables.structure(*record), self.tables.set(*set)) else {
-            return self.bytes(slot, bytes, Opaque::Unknown);
+        let guarded = self.tables.holds(kind);
+        let Some(st) = self.tables.structure(*record) else {
+            return self.guarded(slot, at, bytes, Opaque::Unknown, guarded);
         };
         if bytes.len() < st.size {
-            return self.wrong_size(slot, at, bytes, st.size);
+            self.issue(at, IssueKind::WrongSize { need: st.size, have: bytes.len() });
+            return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
         }
         let length_of = |rest: &[u8]| {
             let field = rest.get(*length_at..length_at.saturating_add(usize::from(*length_size)));
             field
                 .map(|f| wire::number(f, cfg!(target_endian = "big")))
                 .and_then(|n| usize::try_from(n).ok())
+                .map(|n| if *of_body { n.saturating_add(st.size) } else { n })
         };
         let many = length_of(bytes).is_some_and(|len| len < bytes.len());
         self.visitor.list_begin(List::Records, many);
@@ -276,30 +348,31 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let here = at.saturating_add(offset);
             let (Some(len), true) = (length_of(rest), rest.len() >= st.size) else {
                 self.issue(here, IssueKind::ShortHeader { need: st.size, have: rest.len() });
-                self.bytes(Slot::Plain, rest, Opaque::Trailing);
+                self.guarded(Slot::Plain, here, rest, Opaque::Trailing, guarded);
                 break;
             };
             let own = rest.get(..len.min(rest.len())).unwrap_or(rest);
-            let attrs = own.get(st.size..).filter(|attrs| !attrs.is_empty());
-            self.visitor.list_begin(List::Group, attrs.is_some());
-            self.structure(
-                Slot::Plain,
-                st,
-                rest.get(..st.size).unwrap_or(rest),
-                here,
-                scope,
-                false,
-            );
-            if let Some(attrs) = attrs {
-                let at = here.saturating_add(st.size);
-                self.attributes(Some(set), true, attrs, at, scope);
+            let follows = own.get(st.size..).filter(|follows| !follows.is_empty());
+            self.visitor.list_begin(List::Group, follows.is_some());
+            let record = rest.get(..st.size).unwrap_or(rest);
+            self.structure(Slot::Plain, st, record, here, scope, false);
+            if *of_body && len > rest.len() {
+                let len = u32::try_from(len).unwrap_or(u32::MAX);
+                self.issue(here, IssueKind::LengthTooLong { len, have: rest.len() });
             }
-            self.visitor.list_end(List::Group, attrs.is_some());
+            if let Some(follows) = follows {
+                let at = here.saturating_add(st.size);
+                // What follows may be chosen by the record.
+                let scope = Scope::structure(st, record, scope);
+                self.payload(Slot::Plain, body, follows, at, &scope);
+            }
+            self.visitor.list_end(List::Group, follows.is_some());
             let step = own.len().next_multiple_of(*align);
             if step == 0 {
                 self.issue(here, IssueKind::LengthTooSmall { len: 0 });
                 if let Some(lost) = rest.get(st.size..).filter(|lost| !lost.is_empty()) {
-                    self.bytes(Slot::Plain, lost, Opaque::Unreachable);
+                    let at = here.saturating_add(st.size);
+                    self.guarded(Slot::Plain, at, lost, Opaque::Unreachable, guarded);
                 }
                 break;
             }

@@ -69,6 +69,8 @@ pub enum Value<'a> {
     Uuid([u8; 16]),
     /// A negative errno, or 0, or a positive number that is none.
     Errno { v: i32, name: Option<&'a str> },
+    /// Bits by number: words of `word` bytes, from the lowest bit of the first one up.
+    BitList { bytes: &'a [u8], word: u8 },
     /// Character data.
     Text { bytes: &'a [u8], kind: TextKind },
     /// Bytes as bytes.
@@ -116,6 +118,30 @@ impl<'a> Value<'a> {
             Value::Errno { v, .. } => Some(i128::from(v)),
             _ => None,
         }
+    }
+
+    /// The ranges of bits that are set in a [`Value::BitList`], first and last of each.
+    pub fn bit_ranges(bytes: &'a [u8], word: u8) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let word = usize::from(word).max(1);
+        let bit = move |n: usize| {
+            let (at, shift) = (n / 8, n % 8);
+            // On a big-endian machine a word's lowest byte is its last.
+            let at = if cfg!(target_endian = "big") {
+                let start = at - at % word;
+                start.saturating_add(word.saturating_sub(1)).saturating_sub(at % word)
+            } else {
+                at
+            };
+            bytes.get(at).is_some_and(|byte| byte >> shift & 1 == 1)
+        };
+        let count = bytes.len().saturating_mul(8);
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let first = (next..count).find(|n| bit(*n))?;
+            let end = (first..count).find(|n| !bit(*n)).unwrap_or(count);
+            next = end;
+            Some((first, end.saturating_sub(1)))
+        })
     }
 
     /// The text up to where its kind ends it.

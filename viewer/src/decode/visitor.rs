@@ -16,8 +16,10 @@
 //! Every begin has its end, nesting is bounded by [`super::MAX_DEPTH`], and nothing is built: all
 //! arguments borrow from the datagram or from the spec tables.
 
+use std::ops::Range;
+
 use super::value::Value;
-use super::{Direction, Issue};
+use super::{Direction, Enum, Issue};
 use crate::wire::attr;
 pub use crate::wire::message::Nlmsghdr;
 
@@ -45,6 +47,8 @@ pub struct MessageHead<'a> {
     pub payload: &'a [u8],
     /// True for the request echoed in an NLMSG_ERROR.
     pub echoed: bool,
+    /// True for netlink's own messages: errors, acknowledgements, ends of dumps.
+    pub control: bool,
 }
 
 /// An attribute's header as it is announced.
@@ -60,6 +64,8 @@ pub struct AttrHead<'a> {
     pub name: Option<&'a str>,
     /// What to call an unknown type of this set (`IFLA_???`).
     pub label: Option<&'a str>,
+    /// Names of the set's own flags in the type, and which are set.
+    pub flags: Option<(&'a Enum, u64)>,
     /// True if types of this set are names at all; false in lists whose types are just indexes.
     pub named_set: bool,
     /// True if this is no `struct nlattr` but a type and a length of its set's own kind; the type then
@@ -125,6 +131,21 @@ pub struct StructHead<'a> {
     pub short: bool,
     /// True for a message's fixed header.
     pub fixed_header: bool,
+    /// What kind of thing it is.
+    pub style: StructStyle,
+}
+
+/// What is announced as a struct.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StructStyle {
+    /// A C struct; members that are zero say nothing.
+    Members,
+    /// A row of a table; it has no name.
+    Row,
+    /// Names and values in a text; it has no name. Text without a name is a plain value.
+    Pairs,
+    /// The same, one a line.
+    Lines,
 }
 
 /// An output's view of decoding. Methods do nothing by default, so that a visitor names only what it
@@ -133,6 +154,12 @@ pub trait Visitor {
     /// Whether it wants what strace makes of values where that differs from what they mean.
     const STRACE: bool = false;
 
+    /// Whether key material is shown. If not, it is [`Opaque::Secret`](super::Opaque::Secret).
+    fn shows_secrets(&self) -> bool {
+        false
+    }
+    /// Key material stands at these offsets in the datagram. It is announced before it is shown.
+    fn secret(&mut self, _at: Range<usize>) {}
     /// A message begins.
     fn message_begin(&mut self, _head: &MessageHead<'_>) {}
     /// It ends.

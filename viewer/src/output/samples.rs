@@ -5,7 +5,7 @@ use crate::decode::{
     AttrHead, Direction, Hint, Issue, IssueKind, List, MessageHead, Nlmsghdr, Opaque, Order, Slot,
     StructHead, TextKind, Value, Visitor,
 };
-use crate::decode::{Entry, Enum};
+use crate::decode::{Entry, Enum, StructStyle};
 use crate::state::process::Process;
 use nlproto::{Call, CallHead, Function, Hello, Origin, Socket};
 
@@ -91,6 +91,7 @@ fn attribute<V: Visitor>(
         raw_type: number,
         name: Some(name).filter(|name| !name.is_empty()),
         label: Some("IFLA_???"),
+        flags: None,
         named_set: true,
         own_header: false,
         payload: &[0; 4],
@@ -164,13 +165,19 @@ impl Samples {
             direction: Direction::Send,
             payload: &payload,
             echoed,
+            control: !echoed && number < 16,
         });
         inner(v);
         v.message_end();
     }
 
     fn ifinfomsg<V: Visitor>(&self, v: &mut V, index: i64) {
-        let head = StructHead { name: "ifinfomsg", short: false, fixed_header: true };
+        let head = StructHead {
+            name: "ifinfomsg",
+            short: false,
+            fixed_header: true,
+            style: StructStyle::Members,
+        };
         v.struct_begin(Slot::Plain, &head);
         v.value(Slot::Field("ifi_family"), &named(0, 1, "AF_UNSPEC"));
         v.value(Slot::Field("ifi_type"), &named(1, 2, "ARPHRD_ETHER"));
@@ -221,7 +228,12 @@ impl Samples {
         messages(v, |v| {
             self.message(v, 0, (2, "NLMSG_ERROR"), 0, 88, false, |v| {
                 v.list_begin(List::Group, true);
-                let head = StructHead { name: "nlmsgerr", short: false, fixed_header: false };
+                let head = StructHead {
+                    name: "nlmsgerr",
+                    short: false,
+                    fixed_header: false,
+                    style: StructStyle::Members,
+                };
                 v.struct_begin(Slot::Plain, &head);
                 let name = (error != 0).then_some("EINVAL");
                 v.value(Slot::Field("error"), &Value::Errno { v: error, name });
@@ -326,8 +338,12 @@ impl Samples {
                     attribute(v, 16, 15, "RECORDS", |v| {
                         v.list_begin(List::Records, false);
                         v.list_begin(List::Group, true);
-                        let head =
-                            StructHead { name: "rtnexthop", short: false, fixed_header: false };
+                        let head = StructHead {
+                            name: "rtnexthop",
+                            short: false,
+                            fixed_header: false,
+                            style: StructStyle::Members,
+                        };
                         v.struct_begin(Slot::Plain, &head);
                         v.value(Slot::Field("rtnh_hops"), &Value::uint(1, 1));
                         v.struct_end();
@@ -347,7 +363,12 @@ impl Samples {
 
     /// A struct that holds a struct and arrays, and bytes after it.
     fn structure<V: Visitor>(v: &mut V) {
-        let head = |name| StructHead { name, short: false, fixed_header: false };
+        let head = |name| StructHead {
+            name,
+            short: false,
+            fixed_header: false,
+            style: StructStyle::Members,
+        };
         v.struct_begin(Slot::Plain, &head("outer"));
         v.value(Slot::Field("a"), &Value::uint(1, 4));
         v.struct_begin(Slot::Field("inner"), &head("inner"));

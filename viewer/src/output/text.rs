@@ -90,6 +90,27 @@ pub fn uuid(out: &mut Vec<u8>, bytes: [u8; 16]) {
     }
 }
 
+/// Ranges of numbers, as `0-3,7`.
+pub fn ranges(out: &mut Vec<u8>, ranges: impl Iterator<Item = (usize, usize)>, between: u8) {
+    for (n, (first, last)) in ranges.enumerate() {
+        if n > 0 {
+            out.push(between);
+        }
+        decimal(out, first);
+        if last > first {
+            out.push(b'-');
+            decimal(out, last);
+        }
+    }
+}
+
+/// What stands for so many bytes of key material.
+pub fn redacted(out: &mut Vec<u8>, len: usize) {
+    out.extend_from_slice(b"<redacted ");
+    decimal(out, len);
+    out.extend_from_slice(b" bytes>");
+}
+
 /// A byte where it is printable ASCII, else a dot.
 #[must_use]
 pub const fn printable(byte: u8) -> u8 {

@@ -3,9 +3,11 @@
 //! A [`Compiler`] fills one [`Tables`]. It follows references when it meets them, so that of an
 //! imported file only what is used is compiled, and remembers what it has begun, so that sets may
 //! refer to themselves. The parts: this file (the arenas and enums), [`layout`] (structs),
-//! [`sets`] (attribute sets and the forms of payloads), [`scalars`], [`unions`], [`operations`]
-//! (messages).
+//! [`sets`] (attribute sets and the forms of payloads), [`scalars`], [`unions`], [`keys`] (names in
+//! texts), [`operations`] (messages), [`guard`] (where key material is).
 
+mod guard;
+mod keys;
 mod layout;
 mod operations;
 mod scalars;
@@ -17,7 +19,7 @@ use std::rc::Rc;
 
 use super::Error;
 use super::model::{
-    Control, Entry, Enum, EnumId, Hint, SelectorId, SetId, StructId, Tables, ValueNames,
+    Control, Entry, Enum, EnumId, Hint, KeysId, SelectorId, SetId, StructId, Tables, ValueNames,
 };
 use super::names;
 use super::schema::{Definition, EntryOrName, File, Scalar as Word};
@@ -42,8 +44,10 @@ pub(super) fn compile(files: &[Rc<File>], lookup: &Lookup<'_>) -> Result<Tables,
         enums: HashMap::new(),
         structs: HashMap::new(),
         sets: HashMap::new(),
+        keys: HashMap::new(),
         selectors: Vec::new(),
     };
+    compiler.tables.type_shift = shift(files)?;
     if let Some(netlink) = lookup("netlink") {
         compiler.control(&netlink)?;
     }
@@ -51,7 +55,21 @@ pub(super) fn compile(files: &[Rc<File>], lookup: &Lookup<'_>) -> Result<Tables,
         compiler.file(file)?;
     }
     compiler.mark_selectors();
+    guard::mark(&mut compiler.tables);
     Ok(compiler.tables)
+}
+
+/// How far the high part of a protocol's message types is shifted: any of its files may say so.
+fn shift(files: &[Rc<File>]) -> Result<u8, Error> {
+    let said = files.iter().find_map(|file| file.type_shift.map(|shift| (file, shift)));
+    match said {
+        None => Ok(8),
+        Some((_, shift @ 8..=15)) => Ok(shift),
+        Some((file, shift)) => {
+            let place = Place("type-shift".to_owned());
+            Err(Compiler::wrong(file, &place, format!("{shift} is not from 8 to 15")))
+        }
+    }
 }
 
 /// Where in a file the compiler is, for error messages.
@@ -74,6 +92,7 @@ struct Compiler<'l> {
     enums: HashMap<Key, EnumId>,
     structs: HashMap<Key, StructId>,
     sets: HashMap<Key, SetId>,
+    keys: HashMap<Key, KeysId>,
     selectors: Vec<(String, SelectorId)>,
 }
 

@@ -5,18 +5,20 @@
 
 mod attrs;
 mod enums;
+mod keys;
 mod operations;
 mod structs;
 mod words;
 
 use std::collections::HashMap;
 
-pub use attrs::{Attr, AttrSet, ElementHeader, Format, Kind, Selector, Union, When};
+pub use attrs::{Attr, AttrSet, ElementHeader, Format, Kind, PairStyle, Selector, Union, When};
 pub use enums::{Entry, Enum};
-pub use operations::{Body, Class, Condition, Family, Operation, Rest};
+pub use keys::{Form, Keys};
+pub use operations::{Body, Class, Condition, Family, Operation, Rest, Shape};
 pub use structs::{
-    BitField, Count, Element, Index, Length, Meaning, Member, MemberKind, Scalar, Struct,
-    ValueNames,
+    BitField, Column, Count, Element, Index, Length, Meaning, Member, MemberKind, Scalar, Struct,
+    Table, ValueNames,
 };
 pub use words::{Hint, Order, TextKind};
 
@@ -39,6 +41,10 @@ id! {
     UnionId
     /// An attribute's name that some selector uses.
     SelectorId
+    /// A [`Shape`] in its tables.
+    ShapeId
+    /// A set of [`Keys`] in its tables.
+    KeysId
 }
 
 /// Everything that decodes one protocol or generic family.
@@ -48,16 +54,26 @@ pub struct Tables {
     pub(super) structs: Vec<Struct>,
     pub(super) sets: Vec<AttrSet>,
     pub(super) unions: Vec<Union>,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) keys: Vec<Keys>,
     pub(super) families: Vec<Family>,
     /// Operations by message type (generic families: by command).
     pub(super) operations: HashMap<u16, Vec<Operation>>,
-    /// For message types without an operation, by the family's high byte; `None` for all others.
+    /// For message types without an operation, by the type's high part; `None` for all others.
     pub(super) defaults: HashMap<Option<u8>, Operation>,
-    /// Names of the high byte of message types, where they are split.
+    /// Names of the high part of message types, where they are split.
     pub(super) type_split: Option<EnumId>,
+    /// How many bits the low part has.
+    pub(super) type_shift: u8,
+    /// Whether message types below 16 are not netlink's own.
+    pub(super) no_control: bool,
+    /// Whether the length of a message that was received may leave out its header.
+    pub(super) short_lengths: bool,
+    /// Whether any message holds key material.
+    pub(super) guarded: bool,
     /// What to call an unknown message type.
     pub(super) unknown_message: Option<Box<str>>,
-    /// What to call an unknown low byte of a split type, by high byte.
+    /// What to call an unknown low part of a split type, by high part.
     pub(super) unknown_low: HashMap<u8, Box<str>>,
     /// Whether messages have an nlmsghdr.
     pub(super) unframed: bool,
@@ -114,6 +130,18 @@ impl Tables {
         self.unions.get(id.0 as usize)
     }
 
+    /// A payload that is no attributes.
+    #[must_use]
+    pub fn shape(&self, id: ShapeId) -> Option<&Shape> {
+        self.shapes.get(id.0 as usize)
+    }
+
+    /// Names in texts.
+    #[must_use]
+    pub fn keys(&self, id: KeysId) -> Option<&Keys> {
+        self.keys.get(id.0 as usize)
+    }
+
     /// The names of netlink's own parts.
     #[must_use]
     pub const fn control(&self) -> &Control {
@@ -138,10 +166,36 @@ impl Tables {
         !self.unframed
     }
 
-    /// Names of the high byte of message types, if this protocol splits them.
+    /// Names of the high part of message types, if this protocol splits them.
     #[must_use]
     pub fn type_split(&self) -> Option<&Enum> {
         self.enumeration(self.type_split?)
+    }
+
+    /// A message type's high and low part, and how far the high one is shifted.
+    #[must_use]
+    pub fn split_type(&self, ty: u16) -> (u8, u16, u8) {
+        let shift = if self.type_shift == 0 { 8 } else { self.type_shift.clamp(8, 15) };
+        let high = u8::try_from(ty >> shift).unwrap_or(u8::MAX);
+        (high, ty & (1_u16 << shift).wrapping_sub(1), shift)
+    }
+
+    /// Whether message types below 16 are netlink's own, as they are in most protocols.
+    #[must_use]
+    pub const fn has_control(&self) -> bool {
+        !self.no_control
+    }
+
+    /// Whether the length of a message that was received may leave out its header.
+    #[must_use]
+    pub const fn has_short_lengths(&self) -> bool {
+        self.short_lengths
+    }
+
+    /// Whether any message holds key material.
+    #[must_use]
+    pub const fn is_guarded(&self) -> bool {
+        self.guarded
     }
 
     /// What to call an unknown message type.
@@ -150,7 +204,7 @@ impl Tables {
         self.unknown_message.as_deref()
     }
 
-    /// What to call an unknown low byte of a split type.
+    /// What to call an unknown low part of a split type.
     #[must_use]
     pub fn unknown_low(&self, high: u8) -> Option<&str> {
         self.unknown_low.get(&high).map(|l| &**l)
@@ -173,7 +227,7 @@ impl Tables {
         if listed.is_some() {
             return Resolved { operation: listed, is_default: false };
         }
-        let high = number.to_be_bytes()[0];
+        let (high, _, _) = self.split_type(number);
         let default = self.defaults.get(&Some(high)).or_else(|| self.defaults.get(&None));
         Resolved { operation: default, is_default: true }
     }

@@ -61,8 +61,11 @@ pub(super) struct File {
     pub(super) import: Vec<String>,
     pub(super) r#match: Option<Match>,
     pub(super) type_split: Option<String>,
+    pub(super) type_shift: Option<u8>,
+    pub(super) control_messages: Option<bool>,
+    pub(super) length_without_header: Option<bool>,
     pub(super) framing: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
     pub(super) definitions: Vec<Definition>,
     pub(super) attribute_sets: Vec<AttributeSet>,
     pub(super) sub_messages: Vec<SubMessage>,
@@ -113,6 +116,7 @@ pub(super) struct AttributeSet {
     pub(super) subset_of: Option<String>,
     pub(super) unknown_label: Option<String>,
     pub(super) element_header: Option<ElementHeader>,
+    pub(super) type_flags: Option<String>,
     pub(super) attributes: Vec<Item>,
 }
 
@@ -147,11 +151,13 @@ pub(super) struct Item {
     pub(super) nested_attributes: Option<String>,
     pub(super) multi_attr: Option<bool>,
     pub(super) sub_message: Option<String>,
-    pub(super) selector: Option<String>,
+    pub(super) selector: Option<OneOrMany<String>>,
     pub(super) selector_enum: Option<String>,
     pub(super) type_value: Option<Vec<String>>,
     pub(super) array: Option<bool>,
     pub(super) length_member: Option<String>,
+    pub(super) length_of: Option<String>,
+    pub(super) body: Option<Box<Self>>,
     pub(super) align: Option<Scalar>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
@@ -164,6 +170,14 @@ pub(super) struct Item {
     pub(super) strace: Option<StraceForm>,
     pub(super) checks: Option<serde_json::Value>,
     pub(super) len: Option<Scalar>,
+    pub(super) len_in: Option<String>,
+    pub(super) zero_fill: Option<bool>,
+    pub(super) rows: Option<String>,
+    pub(super) column: Option<u32>,
+    pub(super) cut_from: Option<String>,
+    pub(super) keys: Option<String>,
+    pub(super) names: Option<Vec<String>>,
+    pub(super) base: Option<u32>,
     pub(super) count: Option<Scalar>,
     pub(super) element_header: Option<ElementHeader>,
     pub(super) used: Option<String>,
@@ -173,6 +187,14 @@ pub(super) struct Item {
     pub(super) bits: Vec<Bits>,
     pub(super) range: Option<[i64; 2]>,
     pub(super) default: Option<bool>,
+}
+
+/// What follows a fixed header: a word, or any form that an attribute can have.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Payload {
+    Word(String),
+    Form(Box<Item>),
 }
 
 /// What strace makes of a number instead: `plain`, or another form.
@@ -226,7 +248,9 @@ pub(super) struct Operation {
     pub(super) class: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
+    pub(super) payload_len: Option<String>,
+    pub(super) header_flags: Option<String>,
     pub(super) r#do: Option<Exchange>,
     pub(super) dump: Option<Exchange>,
     pub(super) notify: Option<String>,
@@ -235,13 +259,15 @@ pub(super) struct Operation {
     pub(super) variants: Vec<Variant>,
 }
 
-/// What strace takes a message's attributes for instead, or that it names none.
+/// What strace calls a message, and takes its attributes and flags for, instead, or that it names no
+/// attributes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct StraceBody {
     pub(super) attribute_set: Option<String>,
     pub(super) attributes: Option<String>,
     pub(super) class: Option<String>,
+    pub(super) c_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -258,6 +284,7 @@ pub(super) struct Side {
     pub(super) c_name: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
+    pub(super) payload: Option<Payload>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -266,7 +293,8 @@ pub(super) struct Variant {
     pub(super) r#match: Match,
     pub(super) fixed_header: Option<String>,
     pub(super) attribute_set: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
+    pub(super) payload_len: Option<String>,
     pub(super) strace: Option<bool>,
 }
 
@@ -276,16 +304,18 @@ pub(super) struct Match {
     pub(super) r#type: Option<OneOrMany<u32>>,
     pub(super) type_range: Option<[u32; 2]>,
     pub(super) type_high: Option<u32>,
-    pub(super) body_u8: Option<BodyU8>,
+    pub(super) body_u8: Option<BodyNumber>,
+    pub(super) body_u16: Option<BodyNumber>,
     pub(super) prefix: Option<String>,
     pub(super) min_len: Option<usize>,
     pub(super) max_len: Option<usize>,
     pub(super) request: Option<bool>,
+    pub(super) dump: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub(super) struct BodyU8 {
+pub(super) struct BodyNumber {
     pub(super) offset: usize,
     pub(super) value: Option<OneOrMany<Scalar>>,
     pub(super) r#enum: Option<String>,

@@ -8,7 +8,7 @@ impl Keys {
     pub(super) const NONE: Self = Self(0);
     pub(super) const HEADER: Self = Self(1);
     pub(super) const USER_HEADER: Self = Self(2);
-    /// One of `value`, `struct` and `items`.
+    /// One of `value`, `struct`, `fields` and `items`.
     pub(super) const PAYLOAD: Self = Self(4);
     pub(super) const ATTRS: Self = Self(8);
     pub(super) const ERROR: Self = Self(16);
@@ -40,6 +40,8 @@ pub(super) enum Key {
     UserHeader,
     Value,
     Struct,
+    /// The fields of what has no struct's name.
+    Fields,
     Items,
     Attrs,
     Request,
@@ -50,9 +52,17 @@ impl Key {
         match self {
             Self::Header => Keys::HEADER,
             Self::UserHeader => Keys::USER_HEADER,
-            Self::Value | Self::Struct | Self::Items => Keys::PAYLOAD,
+            Self::Value | Self::Struct | Self::Fields | Self::Items => Keys::PAYLOAD,
             Self::Attrs => Keys::ATTRS,
             Self::Request => Keys::REQUEST,
+        }
+    }
+
+    /// The same in a group, whose struct is a key beside its payload.
+    pub(super) const fn bits_in(self, group: bool) -> Keys {
+        match self {
+            Self::Struct | Self::Fields if group => Keys::HEADER,
+            _ => self.bits(),
         }
     }
 
@@ -62,6 +72,7 @@ impl Key {
             Self::UserHeader => out.extend_from_slice(b"\"user_header\":"),
             Self::Value => out.extend_from_slice(b"\"value\":"),
             Self::Struct => out.extend_from_slice(b"\"struct\":"),
+            Self::Fields => out.extend_from_slice(b"\"fields\":"),
             Self::Items => out.extend_from_slice(b"\"items\":"),
             Self::Attrs => out.extend_from_slice(b"\"attrs\":"),
             Self::Request => out.extend_from_slice(b"\"request\":"),
@@ -74,8 +85,9 @@ impl Key {
 pub(super) enum Frame {
     /// The object that is a whole line.
     Message { keys: Keys },
-    /// Another object; `bare` until it has a key.
-    Object { keys: Keys, bare: bool, close: &'static [u8] },
+    /// Another object; `bare` until it has a key. In a `group` a struct leaves room for what belongs
+    /// to it.
+    Object { keys: Keys, bare: bool, group: bool, close: &'static [u8] },
     /// An array; `waiting` while its last element has a name but no value yet.
     Array { empty: bool, waiting: bool, close: &'static [u8] },
     /// What only groups in the visitor's eyes.
@@ -84,7 +96,11 @@ pub(super) enum Frame {
 
 impl Frame {
     pub(super) const fn object(bare: bool, close: &'static [u8]) -> Self {
-        Self::Object { keys: Keys::NONE, bare, close }
+        Self::Object { keys: Keys::NONE, bare, group: false, close }
+    }
+
+    pub(super) const fn group(close: &'static [u8]) -> Self {
+        Self::Object { keys: Keys::NONE, bare: true, group: true, close }
     }
 
     pub(super) const fn array(close: &'static [u8]) -> Self {

@@ -5,13 +5,10 @@
 
 use super::frames::{Frame, Key, Keys, Name, top};
 use super::value;
-use crate::decode::{AttrHead, Issue, List, MessageHead, Slot, StructHead, Value, Visitor};
+use crate::decode::{
+    AttrHead, Issue, List, MessageHead, Slot, StructHead, StructStyle, Value, Visitor,
+};
 use crate::output::{escape, text};
-
-/// Type of an error or acknowledgement.
-const NLMSG_ERROR: u16 = 2;
-/// Type of a dump's end.
-const NLMSG_DONE: u16 = 3;
 
 /// Buffers used again for every message.
 #[derive(Debug, Default)]
@@ -160,8 +157,10 @@ impl<'l> Lines<'l> {
                 keys.add(bits);
                 (false, true)
             }
-            Some(Frame::Object { keys, bare, .. }) if plain && keys.takes(bits) => {
-                keys.add(bits);
+            Some(Frame::Object { keys, bare, group, .. })
+                if plain && keys.takes(key.bits_in(*group)) =>
+            {
+                keys.add(key.bits_in(*group));
                 (false, !std::mem::take(bare))
             }
             Some(Frame::Array { waiting, .. }) if *waiting => {
@@ -260,6 +259,10 @@ pub(super) fn error(out: &mut Vec<u8>, name: Option<&str>, number: i32) {
 }
 
 impl Visitor for Lines<'_> {
+    fn shows_secrets(&self) -> bool {
+        self.show_secrets
+    }
+
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         if head.echoed {
             let in_element = self.place(Slot::Plain, Key::Request);
@@ -273,7 +276,7 @@ impl Visitor for Lines<'_> {
             self.end_line();
         }
         self.begin_line(Some(head.part));
-        self.control = matches!(head.header.ty, NLMSG_ERROR | NLMSG_DONE);
+        self.control = head.control;
         self.out.push(b',');
         self.head(head);
     }
@@ -295,7 +298,7 @@ impl Visitor for Lines<'_> {
         match list {
             List::Group if in_array => {
                 self.element(Name::None);
-                self.scratch.frames.push(Frame::object(true, b"}"));
+                self.scratch.frames.push(Frame::group(b"}"));
             }
             List::Group | List::Messages => self.scratch.frames.push(Frame::Clear),
             List::Attributes => {
@@ -330,6 +333,10 @@ impl Visitor for Lines<'_> {
         if head.is_net_byteorder() {
             self.out.extend_from_slice(b",\"net_byteorder\":true");
         }
+        if let Some((names, bits)) = head.flags {
+            self.out.extend_from_slice(b",\"flags\":");
+            value::flags(self.out, bits, names, None);
+        }
         self.scratch.frames.push(Frame::object(false, b"}"));
     }
 
@@ -347,6 +354,10 @@ impl Visitor for Lines<'_> {
             Some(Frame::Message { keys } | Frame::Object { keys, .. }) => !keys.has(Keys::HEADER),
             _ => false,
         };
+        if head.style != StructStyle::Members {
+            let in_element = self.place(slot, Key::Fields);
+            return self.push_array(in_element);
+        }
         let in_element = match (head.fixed_header, first) {
             (true, true) => self.place(slot, Key::Header),
             (true, false) => self.place(slot, Key::UserHeader),
@@ -391,7 +402,7 @@ impl Visitor for Lines<'_> {
             return error(self.out, name, number);
         }
         let in_element = self.place(slot, Key::Value);
-        value::put(self.out, value, self.show_secrets);
+        value::put(self.out, value);
         if in_element {
             self.out.push(b'}');
         }

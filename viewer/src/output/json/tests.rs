@@ -1,6 +1,7 @@
 use super::*;
 use crate::decode::{
-    AttrHead, Issue, IssueKind, List, Nlmsghdr, Opaque, Slot, StructHead, TextKind, Value, Visitor,
+    AttrHead, Issue, IssueKind, List, Nlmsghdr, Opaque, Slot, StructHead, StructStyle, TextKind,
+    Value, Visitor,
 };
 use crate::output::TimeStyle;
 use crate::output::samples::{self, Samples};
@@ -138,7 +139,7 @@ fn every_shape_and_value() -> Result<(), serde_json::Error> {
         r#"{"name":"V4","type":4,"value":"192.0.2.1"}"#,
         r#"{"name":"MAC","type":6,"value":"02:00:00:00:00:01"}"#,
         r#"{"name":"UNNAMED","type":7,"value":77,"raw":77}"#,
-        r#"{"name":"SECRET","type":8,"value":null,"secret":3}"#,
+        r#"{"name":"SECRET","type":8,"value":"<redacted 3 bytes>","secret":3}"#,
         r#"{"name":"HOSTILE","type":9,"value":"a\u001b]0;\u202e\"\\\u009b"}"#,
         r#"{"name":"NOT_UTF8","type":10,"value":"a�b","raw":"61ff6200"}"#,
         r#"{"name":"NUMBERS","type":12,"items":[{"value":1},{"value":0}]}"#,
@@ -284,7 +285,15 @@ fn anything(random: &mut Random, v: &mut Lines<'_>, depth: u64) {
             }
             5 => {
                 let fixed_header = random.below(2) == 0;
-                v.struct_begin(slot, &StructHead { name: &name, short: false, fixed_header });
+                v.struct_begin(
+                    slot,
+                    &StructHead {
+                        name: &name,
+                        short: false,
+                        fixed_header,
+                        style: StructStyle::Members,
+                    },
+                );
                 anything(random, v, depth - 1);
                 v.struct_end();
             }
@@ -295,6 +304,7 @@ fn anything(random: &mut Random, v: &mut Lines<'_>, depth: u64) {
                     raw_type: 0xc001,
                     name: Some(&name),
                     label: None,
+                    flags: None,
                     named_set: true,
                     own_header: false,
                     payload: &bytes,
@@ -323,6 +333,7 @@ fn message(random: &mut Random, v: &mut Lines<'_>, name: &str, echoed: bool, dep
         direction: Direction::Send,
         payload: &[],
         echoed,
+        control: false,
     });
     anything(random, v, depth);
     v.message_end();

@@ -4,7 +4,7 @@ use crate::decode::{Enum, Opaque, Part, TextKind, Value, parts};
 use crate::output::{escape, text};
 
 /// Appends a value, and where it does not say all, `,"raw":…`.
-pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
+pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
     match *value {
         Value::Present => out.extend_from_slice(b"true"),
         Value::Uint { v, .. } => text::decimal(out, v),
@@ -61,9 +61,14 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
             out.extend_from_slice(b",\"raw\":");
             text::decimal(out, v);
         }
+        Value::BitList { bytes, word } => {
+            quoted(out, |out| text::ranges(out, Value::bit_ranges(bytes, word), b','));
+            raw_bytes(out, bytes);
+        }
         Value::Text { bytes, kind } => string(out, bytes, kind),
-        Value::Bytes { bytes, why: Opaque::Secret } if !show_secrets => {
-            out.extend_from_slice(b"null,\"secret\":");
+        Value::Bytes { bytes, why: Opaque::Secret } => {
+            quoted(out, |out| text::redacted(out, bytes.len()));
+            out.extend_from_slice(b",\"secret\":");
             text::decimal(out, bytes.len());
         }
         Value::Bytes { bytes, .. } => {
@@ -86,7 +91,7 @@ pub(super) fn name_or_number(out: &mut Vec<u8>, value: &Value<'_>) {
 }
 
 /// Appends an array of names; bits without one come last, as one string of hexadecimal digits.
-fn flags(out: &mut Vec<u8>, v: u64, set: &Enum, more: Option<&Enum>) {
+pub(super) fn flags(out: &mut Vec<u8>, v: u64, set: &Enum, more: Option<&Enum>) {
     out.push(b'[');
     if v != 0 {
         let mut any = false;

@@ -10,8 +10,10 @@ use super::lexical::{
     comment, dec, hex, hex_padded, hex_string, ipv4, ipv6, mac, quoted, signed, string,
 };
 use crate::decode::{
-    AttrHead, Enum, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor, parts,
+    AttrHead, Enum, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, StructStyle, Value,
+    Visitor, parts,
 };
+use crate::output::text;
 
 /// What is open, so that separators and closing brackets come right.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +92,8 @@ impl<'o> Text<'o> {
     }
 
     fn open(&mut self, brackets: Option<(u8, u8)>, items: usize, short: bool) {
-        if self.muted() {
+        // What has a name by now is shown, also in a struct of which only that is.
+        if !self.named && self.muted() {
             self.levels.push(Level { close: None, items: 0, short: false, muted: true });
             return;
         }
@@ -255,9 +258,34 @@ impl<'o> Text<'o> {
         }
     }
 
+    /// A set of numbers, as strace writes sets: `[1 5]`, and what is missing where most are in it.
+    fn bit_list(&mut self, bytes: &[u8], word: u8) {
+        let set: u32 = bytes.iter().map(|byte| byte.count_ones()).sum();
+        if (set as usize) <= bytes.len().saturating_mul(4) {
+            self.out.push(b'[');
+            self.numbers(Value::bit_ranges(bytes, word));
+        } else {
+            self.out.extend_from_slice(b"~[");
+            let unset: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
+            self.numbers(Value::bit_ranges(&unset, word));
+        }
+        self.out.push(b']');
+    }
+
+    fn numbers(&mut self, ranges: impl Iterator<Item = (usize, usize)>) {
+        for (n, number) in ranges.flat_map(|(first, last)| first..=last).enumerate() {
+            if n > 0 {
+                self.out.push(b' ');
+            }
+            text::decimal(self.out, number);
+        }
+    }
+
     fn opaque(&mut self, bytes: &[u8], why: Opaque) {
-        if why == Opaque::Secret && !self.show_secrets {
-            self.out.extend_from_slice(format!("<redacted {} bytes>", bytes.len()).as_bytes());
+        if why == Opaque::Secret {
+            self.out.extend_from_slice(b"/* ");
+            text::redacted(self.out, bytes.len());
+            self.out.extend_from_slice(b" */");
         } else {
             hex_string(self.out, bytes, self.limit);
         }
@@ -266,6 +294,10 @@ impl<'o> Text<'o> {
 
 impl Visitor for Text<'_> {
     const STRACE: bool = true;
+
+    fn shows_secrets(&self) -> bool {
+        self.show_secrets
+    }
 
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         let bracket = (!head.payload.is_empty()).then_some((b'[', b']'));
@@ -317,6 +349,10 @@ impl Visitor for Text<'_> {
         if head.is_net_byteorder() {
             self.out.extend_from_slice(b"NLA_F_NET_BYTEORDER|");
         }
+        if let Some((names, bits)) = head.flags {
+            self.flag_names(bits, names, None, None);
+            self.out.push(b'|');
+        }
         self.named_number(u64::from(head.number()), head.name, head.label);
         self.out.push(b'}');
         self.verbose = head.name.is_some_and(|name| VERBOSE.contains(&name));
@@ -341,7 +377,8 @@ impl Visitor for Text<'_> {
             self.socket_options = Wait::Members;
         }
         // Without a C name it is no struct, just values that belong together.
-        let braces = (!head.name.is_empty()).then_some((b'{', b'}'));
+        let row = head.style != StructStyle::Members;
+        let braces = (row || !head.name.is_empty()).then_some((b'{', b'}'));
         self.open(braces, 0, head.short);
     }
 
@@ -453,6 +490,7 @@ impl Text<'_> {
                 }
                 None => signed(self.out, i64::from(v)),
             },
+            Value::BitList { bytes, word } => self.bit_list(bytes, word),
             Value::Text { bytes, kind } => string(self.out, bytes, kind, self.limit),
             Value::Bytes { bytes, why } => self.opaque(bytes, why),
         }

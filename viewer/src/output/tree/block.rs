@@ -2,6 +2,8 @@
 //!
 //! `visit` is told what comes and calls what is here.
 
+use std::ops::Range;
+
 use super::Look;
 use super::head::{self, Message};
 use super::rows::Rows;
@@ -56,7 +58,13 @@ pub(super) enum Frame {
         braces: bool,
         shown: usize,
         zeros: usize,
+        /// Members are shown even if they are zero.
+        all: bool,
+        /// They are shown without their names.
+        bare: bool,
     },
+    /// Names and values, a row each.
+    Lines,
     /// What only groups: an error's parts.
     Clear,
 }
@@ -77,6 +85,8 @@ pub(super) struct Scratch {
     pub(super) rows: Rows,
     /// Open frames, each with the depth of rows around it.
     pub(super) frames: Vec<(Frame, usize)>,
+    /// Where key material is in the datagram.
+    pub(super) hidden: Vec<Range<usize>>,
     /// What a fixed header's members begin with (`ifi_`).
     prefix: Vec<u8>,
 }
@@ -105,6 +115,7 @@ impl<'b> Block<'b> {
     ) -> Self {
         scratch.rows.start(look.paint, look.width);
         scratch.frames.clear();
+        scratch.hidden.clear();
         Self { out, look, scratch, bytes, echoes, message: None, depth: 0, done: 0 }
     }
 
@@ -122,7 +133,8 @@ impl<'b> Block<'b> {
     pub(super) fn hex(&mut self, at: usize, len: usize) {
         if self.look.hex {
             let bytes = self.bytes.get(at..).unwrap_or(&[]);
-            head::hex_dump(self.out, self.look, bytes.get(..len).unwrap_or(bytes));
+            let bytes = bytes.get(..len).unwrap_or(bytes);
+            head::hex_dump(self.out, self.look, bytes, at, &self.scratch.hidden);
         }
     }
 
@@ -190,19 +202,22 @@ impl<'b> Block<'b> {
     }
 
     pub(super) fn field(&mut self, name: &str, value: &Value<'_>) {
-        let Some((Frame::Struct { row, fixed_header, shown, zeros, .. }, _)) =
+        let Some((Frame::Struct { row, fixed_header, shown, zeros, all, bare, .. }, _)) =
             self.scratch.frames.last_mut()
         else {
             return;
         };
         // A fixed header's first member says what the rest is about, so it always stands.
         let first = *fixed_header && *shown == 0 && *zeros == 0;
-        if !first && value::is_zero(value) {
+        if !first && !*all && value::is_zero(value) {
             *zeros = zeros.saturating_add(1);
             return;
         }
         *shown = shown.saturating_add(1);
         let (row, fixed_header) = (*row, *fixed_header);
+        if *bare {
+            return self.put(row, value);
+        }
         if !fixed_header {
             return self.member(row, name.as_bytes(), Some(value));
         }
@@ -244,6 +259,16 @@ impl<'b> Block<'b> {
             Slot::Field(name) => self.member(row, name.as_bytes(), Some(value)),
             Slot::Plain => self.put(row, value),
         }
+    }
+
+    /// A name and its value, as a row of their own.
+    pub(super) fn line(&mut self, name: &str, value: &Value<'_>) {
+        let look = self.look;
+        self.scratch.rows.begin(self.depth, NOWHERE, |out| {
+            look.paint.put(out, Role::Name, name.as_bytes());
+        });
+        self.scratch.rows.item();
+        value::put(&mut self.scratch.rows, look, value);
     }
 
     /// What stands for members that are not shown.

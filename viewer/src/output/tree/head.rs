@@ -1,5 +1,7 @@
 //! The line that begins a block: who, which way, what, and how it ended.
 
+use std::ops::Range;
+
 use super::Look;
 use super::block::{NLMSG_DONE, NLMSG_ERROR, Scratch};
 use super::rows::spaces;
@@ -18,6 +20,7 @@ const HEADER_LEN: usize = 16;
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) ty: u16,
+    control: bool,
     seq: u32,
     /// Offset in the datagram.
     pub(super) at: usize,
@@ -36,6 +39,7 @@ impl Message {
     pub(super) fn new(head: &MessageHead<'_>) -> Self {
         Self {
             ty: head.header.ty,
+            control: head.control,
             seq: head.header.seq,
             at: head.at,
             len: head.payload.len().saturating_add(HEADER_LEN),
@@ -48,7 +52,7 @@ impl Message {
 
     /// Whether it is an acknowledgement, an error, or a dump's end.
     pub(super) const fn is_control(&self) -> bool {
-        matches!(self.ty, NLMSG_ERROR | NLMSG_DONE)
+        self.control
     }
 }
 
@@ -215,17 +219,34 @@ fn tail(
     out.push(b'\n');
 }
 
-/// The bytes of a message, sixteen a line.
-pub(super) fn hex_dump(out: &mut Vec<u8>, look: &Look, bytes: &[u8]) {
+/// The bytes of a message that begins at `at` of its datagram, sixteen a line. Stars stand for those
+/// in `hidden`, which are ranges of the datagram.
+pub(super) fn hex_dump(
+    out: &mut Vec<u8>,
+    look: &Look,
+    bytes: &[u8],
+    at: usize,
+    hidden: &[Range<usize>],
+) {
     for (line, chunk) in bytes.chunks(16).enumerate() {
+        let start = line.saturating_mul(16);
+        let shown = |n: usize| {
+            let place = at.saturating_add(start).saturating_add(n);
+            !hidden.iter().any(|range| range.contains(&place))
+        };
         spaces(out, 6);
         look.paint.with(out, Role::Dim, |out| {
-            text::hex_digits(out, (line as u64).saturating_mul(16), 4);
-            out.extend_from_slice(b"  ");
-            text::hex_joined(out, chunk, b' ');
+            text::hex_digits(out, start as u64, 4);
+            out.push(b' ');
+            for (n, byte) in chunk.iter().enumerate() {
+                out.push(b' ');
+                if shown(n) { text::hex_byte(out, *byte) } else { out.extend_from_slice(b"**") }
+            }
             spaces(out, 16_usize.saturating_sub(chunk.len()).saturating_mul(3).saturating_add(2));
             out.push(b'|');
-            out.extend(chunk.iter().map(|b| text::printable(*b)));
+            let character =
+                |(n, b): (usize, &u8)| if shown(n) { text::printable(*b) } else { b'*' };
+            out.extend(chunk.iter().enumerate().map(character));
             out.push(b'|');
         });
         out.push(b'\n');

@@ -137,7 +137,7 @@ ip[4242] 3 ROUTE ◀ RTM_NEWLINK                                          seq 1 
       V6                    ::
       MAC                   02:00:00:00:00:01
       UNNAMED               AF_??? 77
-      SECRET                secret, 3 bytes
+      SECRET                <redacted 3 bytes>
       HOSTILE               \"a\\x1b]0;\\u{202e}\\\"\\\\\\u{9b}\"
       NOT_UTF8              \"a\\xffb\"
       SHORT                 ⚠ 2 bytes where 4 are expected  01 02
@@ -188,10 +188,20 @@ fn strings_and_bytes_are_limited() {
 }
 
 #[test]
-fn secrets_on_demand() {
-    let style = Style { show_secrets: true, ..STYLE };
-    let shown = received(&style, |block| Samples::new().everything(block));
-    assert!(shown.contains("SECRET                6b 65 79  |key|\n"), "{shown}");
+fn secrets_are_not_in_the_hex_either() {
+    let style = Style { hex: true, ..STYLE };
+    let shown = received(&style, |block| {
+        assert!(!block.shows_secrets());
+        block.secret(2..4);
+        block.secret(17..18);
+        block.value(Slot::Plain, &Value::Bytes { bytes: &[1, 2], why: Opaque::Secret });
+    });
+    let line = "00 ".repeat(12);
+    assert!(shown.contains("<redacted 2 bytes>\n"), "{shown}");
+    assert!(shown.contains(&format!("0000  00 00 ** ** {line} |..**............|\n")), "{shown}");
+    assert!(shown.contains("0010  00 ** 00"), "{shown}");
+    let style = Style { show_secrets: true, ..style };
+    let _shown = received(&style, |block| assert!(block.shows_secrets()));
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(super) fn is_zero(value: &Value<'_>) -> bool {
         Value::Ipv4(bytes) => zeros(bytes),
         Value::Ipv6(bytes) | Value::Uuid(bytes) => zeros(bytes),
         Value::Mac { bytes, .. }
+        | Value::BitList { bytes, .. }
         | Value::Text { bytes, .. }
         | Value::Bytes { bytes, why: Opaque::ByNature } => zeros(bytes),
         Value::Bytes { .. } | Value::Present => false,
@@ -69,9 +70,17 @@ pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
         Value::Mac { bytes, .. } => text::hex_joined(out, bytes, b':'),
         Value::Uuid(bytes) => text::uuid(out, bytes),
         Value::Errno { v, name } => errno(out, look, v, name),
+        Value::BitList { bytes, word } => bit_list(out, look, bytes, word),
         Value::Text { bytes, kind } => string(out, look, bytes, kind),
         Value::Bytes { bytes, why } => opaque(rows, look, bytes, why),
     }
+}
+
+fn bit_list(out: &mut Vec<u8>, look: &Look, bytes: &[u8], word: u8) {
+    if bytes.iter().all(|byte| *byte == 0) {
+        return look.paint.put(out, Role::Dim, b"none");
+    }
+    text::ranges(out, Value::bit_ranges(bytes, word), b',');
 }
 
 fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
@@ -238,12 +247,8 @@ fn quoted(out: &mut Vec<u8>, look: &Look, bytes: &[u8], limit: usize) -> bool {
 /// it are some.
 fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
     let out = rows.text();
-    if why == Opaque::Secret && !look.show_secrets {
-        return look.paint.with(out, Role::Dim, |out| {
-            out.extend_from_slice(b"secret, ");
-            text::decimal(out, bytes.len());
-            out.extend_from_slice(b" bytes");
-        });
+    if why == Opaque::Secret {
+        return look.paint.with(out, Role::Dim, |out| text::redacted(out, bytes.len()));
     }
     if bytes.is_empty() {
         return look.paint.put(out, Role::Dim, b"empty");

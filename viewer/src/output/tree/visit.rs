@@ -1,17 +1,28 @@
 //! What the decoder says, turned into rows.
 
-use super::block::{
-    Block, Frame, NLMSG_DONE, NLMSG_ERROR, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_OFFS, NOWHERE,
-};
+use std::ops::Range;
+
+use super::block::{Block, Frame, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_OFFS, NOWHERE};
 use super::head::{self, Message};
 use super::value;
 use crate::decode::{
-    AttrHead, Issue, IssueKind, List, MessageHead, Slot, StructHead, Value, Visitor,
+    AttrHead, Issue, IssueKind, List, MessageHead, Order, Slot, StructHead, StructStyle, Value,
+    Visitor,
 };
 use crate::output::paint::Role;
 use crate::output::text;
 
 impl Visitor for Block<'_> {
+    fn shows_secrets(&self) -> bool {
+        self.look.show_secrets
+    }
+
+    fn secret(&mut self, at: Range<usize>) {
+        if self.look.hex {
+            self.scratch.hidden.push(at);
+        }
+    }
+
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         if head.echoed {
             let first_row = self.scratch.rows.count();
@@ -37,7 +48,7 @@ impl Visitor for Block<'_> {
         self.scratch.answered.clear();
         self.scratch.words.clear();
         let message = Message::new(head);
-        if !matches!(message.ty, NLMSG_ERROR | NLMSG_DONE) {
+        if !message.is_control() {
             head::message(self.out, self.look, self.scratch, head);
         }
         self.message = Some(message);
@@ -125,6 +136,17 @@ impl Visitor for Block<'_> {
                 text::decimal(out, number);
             }),
         });
+        if let Some((names, bits)) = head.flags {
+            let value = Value::Flags {
+                v: bits,
+                size: 2,
+                order: Order::Host,
+                set: names,
+                more: None,
+                label: None,
+            };
+            self.put(row, &value);
+        }
         self.push(Frame::Attr { row });
     }
 
@@ -135,6 +157,15 @@ impl Visitor for Block<'_> {
     fn struct_begin(&mut self, slot: Slot<'_>, head: &StructHead<'_>) {
         if self.in_error() {
             return self.push(Frame::Clear);
+        }
+        if head.style == StructStyle::Lines {
+            let inner = matches!(self.top(), Some(Frame::Attr { .. } | Frame::Struct { .. }));
+            if let (Some(Frame::Struct { row, .. }), Slot::Field(name)) = (self.top(), slot) {
+                self.member(row, name.as_bytes(), None);
+            }
+            self.push(Frame::Lines);
+            self.depth = self.depth.saturating_add(usize::from(inner));
+            return;
         }
         let mut braces = false;
         if let Some((Frame::Array { row, open, inline: true, .. }, _)) =
@@ -153,6 +184,9 @@ impl Visitor for Block<'_> {
                     self.member(row, name.as_bytes(), None);
                     self.scratch.rows.glue();
                 }
+                if let Some((Frame::Struct { shown, .. }, _)) = self.scratch.frames.last_mut() {
+                    *shown = shown.saturating_add(1);
+                }
                 self.open_bracket(row, b'{');
                 row
             }
@@ -166,6 +200,8 @@ impl Visitor for Block<'_> {
             braces,
             shown: 0,
             zeros: 0,
+            all: head.style != StructStyle::Members,
+            bare: head.style == StructStyle::Row,
         });
     }
 
@@ -190,6 +226,7 @@ impl Visitor for Block<'_> {
         match (self.scratch.frames.last(), slot) {
             (Some((Frame::Extack(number), _)), _) => self.extack(*number, value),
             (Some((Frame::Struct { .. }, _)), Slot::Field(name)) => self.field(name, value),
+            (Some((Frame::Lines, _)), Slot::Field(name)) => self.line(name, value),
             (Some((Frame::Array { .. }, _)), slot) => self.element(slot, value),
             (Some((Frame::Attr { row } | Frame::Struct { row, .. }, _)), _) => {
                 self.put(*row, value);

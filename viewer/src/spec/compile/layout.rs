@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Compiler, Place, index_of};
 use crate::spec::model::{
-    BitField, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId,
+    BitField, Column, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId, Table,
 };
 use crate::spec::schema::{Definition, File, Item, Scalar as Word};
 use crate::spec::{Error, names};
@@ -73,6 +73,26 @@ impl Compiler<'_> {
                 offset = Some(o.next_multiple_of(align.max(1)));
                 compiled.align = compiled.align.max(align);
             }
+            let kind = match &item.rows {
+                None => kind,
+                Some(rows) => {
+                    let Some(at) = offset else {
+                        return Err(Self::wrong(file, &here, "a table needs a fixed offset"));
+                    };
+                    let rows = Self::rows(file, &here, rows, &compiled.members)?;
+                    let (room, column) = Self::column(file, &here, item, kind, &prefix)?;
+                    let size = column.size;
+                    match column.join(&mut compiled.members, (rows, room), at) {
+                        Some(begun) => begun,
+                        None => {
+                            let end = at.saturating_add(room.saturating_mul(size));
+                            compiled.size = end;
+                            offset = Some(end);
+                            continue;
+                        }
+                    }
+                }
+            };
             compiled.members.push(Member {
                 c_name: item
                     .c_name
@@ -107,6 +127,40 @@ impl Compiler<'_> {
         }
         compiled.min_size = definition.min_size.map_or(compiled.size, |n| n as usize);
         Ok(compiled)
+    }
+
+    /// The member that says how many rows of a table are used.
+    fn rows(file: &File, place: &Place, rows: &str, before: &[Member]) -> Result<usize, Error> {
+        before.iter().position(|m| *m.name == *rows).ok_or_else(|| {
+            Self::wrong(file, place, format!("rows {rows:?} is no member before this one"))
+        })
+    }
+
+    /// An array as a table's column, and how many rows it has room for.
+    fn column(
+        file: &File,
+        place: &Place,
+        item: &Item,
+        kind: MemberKind,
+        prefix: &str,
+    ) -> Result<(usize, Column), Error> {
+        let name = item.name.as_ref().map(Word::text).unwrap_or_default();
+        let (room, size, cell) = match kind {
+            MemberKind::Array(Count::Fixed(room), size, Element::Scalar(scalar), _) => {
+                (room, size, Kind::Scalar(scalar))
+            }
+            MemberKind::Array(Count::Fixed(room), size, Element::Kind(kind), _) => {
+                (room, size, *kind)
+            }
+            _ => return Err(Self::wrong(file, place, "a table's column needs a fixed count")),
+        };
+        let c_name = item
+            .c_name
+            .clone()
+            .unwrap_or_else(|| names::c_lower(&format!("{prefix}{name}")))
+            .into();
+        let place = item.column.unwrap_or(0);
+        Ok((room, Column { name: name.into(), c_name, at: 0, size, cell, place }))
     }
 
     /// A member's form, its size if that is fixed, and its natural alignment.
@@ -165,6 +219,11 @@ impl Compiler<'_> {
             let length = self.length(file, place, item, before)?;
             let union = self.inline_union(file, place, item)?;
             let size = fixed(length);
+            if let (Some(count), Some(size)) = (count, size) {
+                let element = Element::Kind(Box::new(Kind::Union(union)));
+                let total = fixed_total(count, size);
+                return Ok((MemberKind::Array(count, size, element, index), total, 1));
+            }
             return Ok((MemberKind::Shape(length, Kind::Union(union)), size, 1));
         }
         if let Some(size) = super::scalars::scalar_size(ty) {
@@ -246,7 +305,15 @@ impl Compiler<'_> {
             return Ok(Length::Fixed(n));
         }
         let at = before.iter().position(|m| *m.name == *text);
-        at.map(Length::Member).ok_or_else(|| {
+        let counted = match item.len_in.as_deref() {
+            None => Length::Member,
+            Some("bits") => Length::MemberBits,
+            Some("words") => Length::MemberWords,
+            Some(unit) => {
+                return Err(Self::wrong(file, place, format!("no length is counted in {unit:?}")));
+            }
+        };
+        at.map(counted).ok_or_else(|| {
             Self::wrong(file, place, format!("len {text:?} is no member before this one"))
         })
     }
@@ -262,6 +329,29 @@ impl Compiler<'_> {
     fn constant(&self, file: &File, name: &str) -> Option<usize> {
         let definition = file.definitions.iter().find(|d| d.name == name && d.r#type == "const")?;
         usize::try_from(definition.value.as_ref()?.number()?).ok()
+    }
+}
+
+impl Column {
+    /// Joins the table that ends here, if one does; else begins one.
+    fn join(
+        mut self,
+        members: &mut [Member],
+        (rows, room): (usize, usize),
+        at: usize,
+    ) -> Option<MemberKind> {
+        let len = room.saturating_mul(self.size);
+        if let Some(Member { offset: Some(start), kind: MemberKind::Table(table), .. }) =
+            members.last_mut()
+            && (table.rows, table.room) == (rows, room)
+        {
+            self.at = at.saturating_sub(*start);
+            table.len = self.at.saturating_add(len);
+            table.columns.push(self);
+            table.columns.sort_by_key(|column| column.place);
+            return None;
+        }
+        Some(MemberKind::Table(Table { rows, room, len, columns: vec![self] }))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Compiler, Place, label};
-use crate::spec::model::{Body, Class, Condition, Family, Operation, Rest};
-use crate::spec::schema::{self, Exchange, File, Match, OneOrMany, Side};
+use super::{Compiler, Place, index_of, label};
+use crate::spec::model::{Body, Class, Condition, Family, Operation, Rest, Shape, ShapeId};
+use crate::spec::schema::{self, BodyNumber, Exchange, File, Match, OneOrMany, Payload, Side};
 use crate::spec::{Error, names};
 
 /// An operation's numbers on the way there and back.
@@ -25,6 +25,8 @@ impl Compiler<'_> {
         };
         self.tables.families.push(Family { name: file.name.as_str().into(), errors });
         self.tables.unframed |= file.framing.as_deref() == Some("none");
+        self.tables.no_control |= file.control_messages == Some(false);
+        self.tables.short_lengths |= file.length_without_header == Some(true);
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
         let Ok(high) = high.map(u8::try_from).transpose() else {
@@ -40,7 +42,10 @@ impl Compiler<'_> {
             }
         }
         let numbers = count(operations);
-        let raw_rest = rest(file.payload.as_deref());
+        let raw_rest = match &file.payload {
+            None => Rest::Attrs,
+            Some(payload) => self.rest(file, &Place("payload".into()), payload, None)?,
+        };
         for (at, (written, numbers)) in operations.list.iter().zip(&numbers).enumerate() {
             let here = Place::new("operations.list", at, &written.name);
             self.operation(file, &here, family, high, written, *numbers, raw_rest)?;
@@ -71,9 +76,17 @@ impl Compiler<'_> {
         request: Option<Body>,
         reply: Option<Body>,
     ) -> Operation {
-        let variants = Vec::new();
-        let c_name = c_name.into();
-        Operation { c_name, family, class, strace_class: class, request, reply, variants }
+        Operation {
+            c_name: c_name.into(),
+            strace_name: None,
+            family,
+            class,
+            strace_class: class,
+            header_flags: None,
+            request,
+            reply,
+            variants: Vec::new(),
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "one call site; all of it is context")]
@@ -92,15 +105,19 @@ impl Compiler<'_> {
         let variants = self.variants(file, place, written)?;
         let strace_class =
             written.strace.as_ref().and_then(|s| s.class.as_deref()).map_or(class, named_class);
+        let shift = u32::from(self.tables.type_shift);
         let full = |number: u32| -> Result<u16, Error> {
-            let high = u32::from(high.unwrap_or(0)) << 8;
-            u16::try_from(number).ok().filter(|n| high == 0 || *n < 256).map_or_else(
-                || Err(Self::wrong(file, place, format!("{number} is no message number"))),
-                |n| Ok(n | u16::try_from(high).unwrap_or(0)),
-            )
+            let high = u32::from(high.unwrap_or(0)) << shift;
+            let low = Some(number).filter(|n| high == 0 || n >> shift == 0);
+            low.and_then(|low| u16::try_from(low | high).ok())
+                .ok_or_else(|| Self::wrong(file, place, format!("{number} is no message number")))
         };
         let side = |pick: fn(&Exchange) -> Option<&Side>| {
             [&written.r#do, &written.dump].into_iter().flatten().find_map(pick)
+        };
+        let header_flags = match &written.header_flags {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => None,
         };
         let asynchronous = written.notify.is_some() || written.event.is_some();
         let said = written.r#do.is_some() || written.dump.is_some();
@@ -121,6 +138,10 @@ impl Compiler<'_> {
                     let mut op = Self::named(family, &c_name, class, Some(body), reply);
                     op.variants = variants;
                     op.strace_class = strace_class;
+                    op.header_flags = header_flags;
+                    let strace =
+                        written.strace.as_ref().and_then(|strace| strace.c_name.as_deref());
+                    op.strace_name = strace.map(Into::into);
                     at.push(op);
                 }
             }
@@ -186,8 +207,37 @@ impl Compiler<'_> {
                 .strace
                 .as_ref()
                 .is_some_and(|s| s.attributes.as_deref() == Some("unnamed")),
-            rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
+            rest: match side.and_then(|s| s.payload.as_ref()).or(written.payload.as_ref()) {
+                None => default_rest,
+                Some(payload) => self.rest(file, place, payload, written.payload_len.as_deref())?,
+            },
         })
+    }
+
+    /// What follows the fixed header, which may say how long it is.
+    fn rest(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        payload: &Payload,
+        len: Option<&str>,
+    ) -> Result<Rest, Error> {
+        let kind = match payload {
+            Payload::Word(word) if len.is_none() => match word.as_str() {
+                "raw" => return Ok(Rest::Raw),
+                "text" => return Ok(Rest::Text),
+                "none" => return Ok(Rest::Nothing),
+                _ => return Ok(Rest::Attrs),
+            },
+            Payload::Word(word) => {
+                let reason = format!("a payload {word:?} takes no payload-len: say its form");
+                return Err(Self::wrong(file, place, reason));
+            }
+            Payload::Form(item) => self.shape(file, place, item)?,
+        };
+        let id = ShapeId(index_of(self.tables.shapes.len()));
+        self.tables.shapes.push(Shape { kind, len: len.map(Into::into) });
+        Ok(Rest::Shape(id))
     }
 
     fn variants(
@@ -205,6 +255,7 @@ impl Compiler<'_> {
                 fixed_header: variant.fixed_header.clone(),
                 attribute_set: variant.attribute_set.clone(),
                 payload: variant.payload.clone().or_else(|| written.payload.clone()),
+                payload_len: variant.payload_len.clone().or_else(|| written.payload_len.clone()),
                 ..schema::Operation::default()
             };
             variants.push((condition, self.body(file, &here, &stand_in, None, Rest::Attrs)?));
@@ -218,44 +269,44 @@ impl Compiler<'_> {
         place: &Place,
         written: &Match,
     ) -> Result<Condition, Error> {
-        let byte = match &written.body_u8 {
-            None => None,
-            Some(body) => {
-                let names = match &body.r#enum {
-                    Some(reference) => Some(self.enum_ref(file, place, reference)?),
-                    None => None,
-                };
-                let mut values = Vec::new();
-                for word in body.value.iter().flat_map(OneOrMany::iter) {
-                    let number = word.number().or_else(|| {
-                        let names = self.tables.enumeration(names?)?;
-                        names.number_of(&word.text()).map(u64::cast_signed)
-                    });
-                    let value = number.and_then(|n| u8::try_from(n).ok()).ok_or_else(|| {
-                        Self::wrong(file, place, format!("{:?} is no byte", word.text()))
-                    })?;
-                    values.push(value);
-                }
-                Some((body.offset, values))
-            }
-        };
+        let byte = self.body_number(file, place, written.body_u8.as_ref())?;
+        let word = self.body_number(file, place, written.body_u16.as_ref())?;
         Ok(Condition {
             byte,
+            word,
             prefix: written.prefix.as_ref().map(|p| p.as_bytes().into()),
             min_len: written.min_len,
             max_len: written.max_len,
             request: written.request,
+            dump: written.dump,
             not_strace: false,
         })
     }
-}
 
-fn rest(payload: Option<&str>) -> Rest {
-    match payload {
-        Some("raw") => Rest::Raw,
-        Some("text") => Rest::Text,
-        Some("none") => Rest::Nothing,
-        _ => Rest::Attrs,
+    /// Numbers that may stand at an offset, by name or as they are.
+    fn body_number<T: TryFrom<i64>>(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        body: Option<&BodyNumber>,
+    ) -> Result<Option<(usize, Vec<T>)>, Error> {
+        let Some(body) = body else { return Ok(None) };
+        let names = match &body.r#enum {
+            Some(reference) => Some(self.enum_ref(file, place, reference)?),
+            None => None,
+        };
+        let mut values = Vec::new();
+        for word in body.value.iter().flat_map(OneOrMany::iter) {
+            let number = word.number().or_else(|| {
+                let names = self.tables.enumeration(names?)?;
+                names.number_of(&word.text()).map(u64::cast_signed)
+            });
+            let value = number.and_then(|n| T::try_from(n).ok()).ok_or_else(|| {
+                Self::wrong(file, place, format!("{:?} is no number there", word.text()))
+            })?;
+            values.push(value);
+        }
+        Ok(Some((body.offset, values)))
     }
 }
 

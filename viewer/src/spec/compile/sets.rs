@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::scalars::scalar_size;
 use super::{Compiler, Place, index_of, label};
 use crate::spec::model::{
-    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, SetId, TextKind,
+    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, PairStyle, SetId, TextKind,
 };
 use crate::spec::schema::{self, AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
@@ -72,6 +72,14 @@ impl Compiler<'_> {
             },
             ..AttrSet::default()
         };
+        if let Some(reference) = &written.type_flags {
+            let names = self.enum_ref(file, place, reference)?;
+            let bits = self
+                .tables
+                .enumeration(names)
+                .map_or(0, |names| names.entries.iter().fold(0, |bits, entry| bits | entry.mask));
+            compiled.type_flags = Some((u16::try_from(bits).unwrap_or(0), names));
+        }
         let numbered = numbers(full.as_ref().unwrap_or(written));
         for (at, item) in written.attributes.iter().enumerate() {
             let name = item.name.as_ref().map(Word::text).unwrap_or_default();
@@ -127,6 +135,16 @@ impl Compiler<'_> {
                 "binary"
             }
         });
+        if item.zero_fill == Some(true) {
+            let inner = self.shape(file, place, &Item { zero_fill: None, ..item.clone() })?;
+            let Some(len) = self.fixed_size(&inner) else {
+                return Err(Self::wrong(file, place, "zero-fill needs a form of a fixed size"));
+            };
+            return Ok(Kind::Room(len, Box::new(inner)));
+        }
+        if let Some(member) = &item.cut_from {
+            return Ok(Kind::Cut(member.as_str().into()));
+        }
         if scalar_size(ty).is_some() {
             return Ok(match (item.display_hint.as_deref(), ty) {
                 (Some("ipv4"), "u32") => Kind::Ipv4,
@@ -197,6 +215,8 @@ impl Compiler<'_> {
             "sub-message" => Kind::Union(self.sub_message(file, place, item)?),
             "union" => Kind::Union(self.inline_union(file, place, item)?),
             "records" => self.records(file, place, item)?,
+            "key-values" => self.pairs(file, place, item, PairStyle::Words)?,
+            "properties" => self.pairs(file, place, item, PairStyle::Lines)?,
             other => {
                 return Err(Self::wrong(file, place, format!("{other:?} is no type")));
             }
@@ -218,6 +238,13 @@ impl Compiler<'_> {
                 None => None,
             };
             return Ok(Kind::Struct(id, then));
+        }
+        if item.display_hint.as_deref() == Some("bit-list") {
+            let width = item.sub_type.as_deref().map_or(Some(1), scalar_size);
+            let Some(width @ 1..=8) = width else {
+                return Err(Self::wrong(file, place, "bits stand in words of a fixed size"));
+            };
+            return Ok(Kind::BitList(width));
         }
         if let Some(sub) = &item.sub_type {
             let index = self.index(file, place, item)?;
@@ -244,6 +271,7 @@ impl Compiler<'_> {
             Some("ipv4-or-v6") => Kind::Ip,
             Some("uuid") => Kind::Uuid,
             Some("text") => Kind::Text(TextKind::Raw),
+            Some("readable") => Kind::Readable,
             Some("c-string") => Kind::Text(TextKind::CString),
             _ => Kind::Bytes,
         })
@@ -262,11 +290,8 @@ impl Compiler<'_> {
     }
 
     fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
-        let (Some(record), Some(set), Some(member)) =
-            (&item.r#struct, &item.attribute_set, &item.length_member)
-        else {
-            let reason = "records need struct, length-member and attribute-set";
-            return Err(Self::wrong(file, place, reason));
+        let (Some(record), Some(member)) = (&item.r#struct, &item.length_member) else {
+            return Err(Self::wrong(file, place, "records need struct and length-member"));
         };
         let record = self.struct_ref(file, place, record)?;
         let length = self.tables.structure(record).and_then(|s| s.member(member)).and_then(|m| {
@@ -278,13 +303,46 @@ impl Compiler<'_> {
         let Some(length) = length else {
             return Err(Self::wrong(file, place, format!("{member:?} is no number of the struct")));
         };
+        let of_body = match item.length_of.as_deref() {
+            None | Some("all") => false,
+            Some("body") => true,
+            Some(other) => {
+                return Err(Self::wrong(file, place, format!("length-of is not {other:?}")));
+            }
+        };
+        let body = match (&item.attribute_set, &item.body) {
+            (Some(set), _) => Kind::Nest(self.set_ref(file, place, set)?),
+            (None, Some(body)) => self.shape(file, place, body)?,
+            (None, None) => Kind::Bytes,
+        };
         let align = item.align.as_ref().and_then(Word::number).unwrap_or(4);
-        Ok(Kind::Records {
-            record,
-            length,
-            align: usize::try_from(align).unwrap_or(4).max(1),
-            set: self.set_ref(file, place, set)?,
-        })
+        let align = usize::try_from(align).unwrap_or(4).max(1);
+        Ok(Kind::Records { record, length, of_body, align, body: Box::new(body) })
+    }
+
+    fn pairs(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        style: PairStyle,
+    ) -> Result<Kind, Error> {
+        let keys = match &item.keys {
+            Some(reference) => Some(self.keys_ref(file, place, reference)?),
+            None => None,
+        };
+        Ok(Kind::Pairs(style, keys))
+    }
+
+    /// How many bytes a form takes, where that is always the same.
+    fn fixed_size(&self, kind: &Kind) -> Option<usize> {
+        match kind {
+            Kind::Scalar(scalar) => Some(usize::from(scalar.size)).filter(|size| *size > 0),
+            Kind::Ipv4 => Some(4),
+            Kind::Ipv6 | Kind::Uuid => Some(16),
+            Kind::Struct(id, None) => self.tables.structure(*id).map(|s| s.size),
+            _ => None,
+        }
     }
 }
 
@@ -347,7 +405,8 @@ impl Item {
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
-            element_header used part_bits nonzero
+            element_header used part_bits nonzero length_of body len_in zero_fill rows column
+            cut_from keys names base
             range default
         )
     }

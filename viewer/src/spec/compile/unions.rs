@@ -27,7 +27,7 @@ impl Compiler<'_> {
         };
         let here = Place::new("sub-messages", at, &name);
         let named = written.selector_enum.as_deref().or(item.selector_enum.as_deref());
-        self.union(&found, &here, item.selector.as_deref(), named, &written.formats)
+        self.union(&found, &here, item, named, &written.formats)
     }
 
     /// A union that lists its formats itself.
@@ -38,41 +38,33 @@ impl Compiler<'_> {
         item: &Item,
     ) -> Result<UnionId, Error> {
         let named = item.selector_enum.as_deref();
-        self.union(file, place, item.selector.as_deref(), named, &item.formats)
+        self.union(file, place, item, named, &item.formats)
     }
 
     fn union(
         &mut self,
         file: &Rc<File>,
         place: &Place,
-        selector: Option<&str>,
+        item: &Item,
         selector_enum: Option<&str>,
         formats: &[Item],
     ) -> Result<UnionId, Error> {
-        let Some(written) = selector else {
+        let written: Vec<&String> = item.selector.iter().flat_map(OneOrMany::iter).collect();
+        let Some(first) = written.first() else {
             return Err(Self::wrong(file, place, "this type needs a selector"));
         };
-        let selector = match written.split_once('.') {
-            Some(("header", member)) => Selector::Header(member.into()),
-            Some(("struct", member)) => Selector::Struct(member.into()),
-            Some(("request", member)) => Selector::Request(member.into()),
-            Some((other, _)) => {
-                return Err(Self::wrong(file, place, format!("no selector begins with {other:?}")));
-            }
-            None => match written {
-                "length" => Selector::Length,
-                "direction" => Selector::Direction,
-                "message" => Selector::Message,
-                attr => Selector::Attr(self.selector_id(attr)),
-            },
-        };
+        let mut selectors = Vec::new();
+        for selector in &written {
+            selectors.push(self.selector(file, place, selector)?);
+        }
         let values = match selector_enum {
             Some(reference) => Some(self.enum_ref(file, place, reference)?),
-            None => self.selector_values(file, written)?,
+            None => self.selector_values(file, first)?,
         };
+        let by_direction = selectors.contains(&Selector::Direction);
         // Taken before the formats, which may refer to unions of their own.
         let id = UnionId(index_of(self.tables.unions.len()));
-        self.tables.unions.push(Union { selector, formats: Vec::new() });
+        self.tables.unions.push(Union { selectors, formats: Vec::new(), guarded: false });
         let mut compiled = Vec::new();
         for (at, format) in formats.iter().enumerate() {
             let here = place.within("formats", at, "");
@@ -83,9 +75,9 @@ impl Compiler<'_> {
                     continue;
                 }
                 let text = value.text();
-                let number = match (&*text, written) {
-                    ("send", "direction") => Some(0),
-                    ("receive", "direction") => Some(1),
+                let number = match &*text {
+                    "send" if by_direction => Some(0),
+                    "receive" if by_direction => Some(1),
                     _ => values
                         .and_then(|id| self.tables.enumeration(id))
                         .and_then(|e| e.number_of(&text))
@@ -106,14 +98,33 @@ impl Compiler<'_> {
                 || format.r#struct.is_some()
                 || format.attribute_set.is_some()
                 || format.nested_attributes.is_some()
-                || format.display_hint.is_some();
+                || format.display_hint.is_some()
+                || format.cut_from.is_some();
             let kind = if says_shape { self.shape(file, &here, format)? } else { Kind::Unknown };
-            compiled.push(Format { when, header, kind });
+            let secret = format.secret.unwrap_or(false);
+            compiled.push(Format { when, header, secret, kind });
         }
         if let Some(slot) = self.tables.unions.get_mut(id.0 as usize) {
             slot.formats = compiled;
         }
         Ok(id)
+    }
+
+    fn selector(&mut self, file: &File, place: &Place, written: &str) -> Result<Selector, Error> {
+        Ok(match written.split_once('.') {
+            Some(("header", member)) => Selector::Header(member.into()),
+            Some(("struct", member)) => Selector::Struct(member.into()),
+            Some(("request", member)) => Selector::Request(member.into()),
+            Some((other, _)) => {
+                return Err(Self::wrong(file, place, format!("no selector begins with {other:?}")));
+            }
+            None => match written {
+                "length" => Selector::Length,
+                "direction" => Selector::Direction,
+                "message" => Selector::Message,
+                attr => Selector::Attr(self.selector_id(attr)),
+            },
+        })
     }
 
     /// The enum that names a selector's values: that of any attribute or member of its name.
@@ -122,7 +133,7 @@ impl Compiler<'_> {
         file: &Rc<File>,
         selector: &str,
     ) -> Result<Option<EnumId>, Error> {
-        let (in_struct, name) = match selector.split_once('.') {
+        let (in_struct, name) = match selector.rsplit_once('.') {
             Some((_, name)) => (true, name),
             None => (false, selector),
         };

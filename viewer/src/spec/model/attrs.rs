@@ -1,7 +1,7 @@
 //! Attributes and the forms that their payloads have.
 
 use super::{
-    Element, EnumId, Index, Order, Scalar, SelectorId, SetId, StructId, TextKind, UnionId,
+    Element, EnumId, Index, KeysId, Order, Scalar, SelectorId, SetId, StructId, TextKind, UnionId,
 };
 
 /// The form of an attribute's payload.
@@ -41,30 +41,53 @@ pub enum Kind {
     TypeValue(u8, SetId),
     /// Chosen by a selector.
     Union(UnionId),
-    /// Structs with their own length (at an offset, of a width), aligned, then attributes.
+    /// Structs with their own length (at an offset, of a width), aligned, and what follows each.
     Records {
         /// The struct.
         record: StructId,
         /// Offset and width of the length member.
         length: (usize, u8),
+        /// Whether that length counts only what follows the struct.
+        of_body: bool,
         /// Alignment of the next one.
         align: usize,
-        /// The attributes after each struct.
-        set: SetId,
+        /// What follows each struct.
+        body: Box<Self>,
     },
+    /// So many bytes of a form; zeros behind them are room for a longer one.
+    Room(usize, Box<Self>),
+    /// Words of a width in bytes whose bits are numbers, from the lowest of the first word up.
+    BitList(u8),
+    /// Text if it is some, else bytes.
+    Readable,
+    /// Text that consists of names and values.
+    Pairs(PairStyle, Option<KeysId>),
+    /// In a table: the length of a text that is cut from a member of this name.
+    Cut(Box<str>),
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),
     /// What it is, and what strace takes it for.
     Differs(Box<(Self, Self)>),
 }
 
+/// How names and values stand in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairStyle {
+    /// `name=value`, with blanks between; values with blanks in quotes.
+    Words,
+    /// `NAME=VALUE`, each ended by a NUL.
+    Lines,
+}
+
 /// A payload whose form depends on something else.
 #[derive(Debug)]
 pub struct Union {
-    /// On what.
-    pub selector: Selector,
+    /// On what: the first of these that a format has a condition for.
+    pub selectors: Vec<Selector>,
     /// The forms and when they apply.
     pub formats: Vec<Format>,
+    /// Whether any of them holds key material.
+    pub guarded: bool,
 }
 
 /// One form of a [`Union`].
@@ -74,6 +97,8 @@ pub struct Format {
     pub when: Vec<When>,
     /// A struct that precedes.
     pub header: Option<StructId>,
+    /// Key material.
+    pub secret: bool,
     /// The form.
     pub kind: Kind,
 }
@@ -96,9 +121,9 @@ pub enum When {
 pub enum Selector {
     /// An attribute that stands before.
     Attr(SelectorId),
-    /// A member of the message's fixed header.
+    /// A member of the message's fixed header; structs within it by a path with dots.
     Header(Box<str>),
-    /// A member of the struct around.
+    /// A member of the struct around, by such a path.
     Struct(Box<str>),
     /// A member of the fixed header of the request that this answers.
     Request(Box<str>),
@@ -121,6 +146,10 @@ pub struct AttrSet {
     pub header: Option<ElementHeader>,
     /// The attributes.
     pub attrs: Vec<Attr>,
+    /// Bits of the type that are flags of this set's own.
+    pub type_flags: Option<(u16, EnumId)>,
+    /// Whether it holds key material, at any depth.
+    pub guarded: bool,
     /// Index of the attribute by number, plus one.
     pub(in crate::spec) by_number: Vec<u16>,
     /// Attributes that selectors ask for.
@@ -128,9 +157,10 @@ pub struct AttrSet {
 }
 
 impl AttrSet {
-    /// The attribute with this number.
+    /// The attribute with this number, whatever the set's own flags in it.
     #[must_use]
     pub fn attr(&self, number: u16) -> Option<&Attr> {
+        let number = self.type_flags.map_or(number, |(mask, _)| number & !mask);
         let at = usize::from(*self.by_number.get(usize::from(number))?).checked_sub(1)?;
         self.attrs.get(at)
     }

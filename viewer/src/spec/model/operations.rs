@@ -1,6 +1,6 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{EnumId, SetId, StructId};
+use super::{EnumId, Kind, SetId, ShapeId, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
@@ -28,12 +28,16 @@ pub enum Class {
 pub struct Operation {
     /// Its C name; empty for a family's default.
     pub c_name: Box<str>,
+    /// What strace calls it, where that differs.
+    pub strace_name: Option<Box<str>>,
     /// Index into the tables' families.
     pub(in crate::spec) family: usize,
     /// Meaning of its flags.
     pub class: Class,
     /// What strace takes them for.
     pub strace_class: Class,
+    /// Names of further flags, which only this message has.
+    pub header_flags: Option<EnumId>,
     /// Which message it is on the way to the kernel.
     pub request: Option<Body>,
     /// … and from it.
@@ -62,6 +66,8 @@ pub struct Body {
 pub enum Rest {
     /// Attributes, of [`Body::set`] if it is known.
     Attrs,
+    /// Something of another form.
+    Shape(ShapeId),
     /// Bytes of no known form.
     Raw,
     /// Text.
@@ -70,11 +76,22 @@ pub enum Rest {
     Nothing,
 }
 
+/// A payload that is no attributes.
+#[derive(Debug)]
+pub struct Shape {
+    /// Its form.
+    pub kind: Kind,
+    /// The member of the fixed header that says how long it is.
+    pub len: Option<Box<str>>,
+}
+
 /// When a variant applies. All that is given must hold.
 #[derive(Debug, Default)]
 pub struct Condition {
     /// A byte of the payload and the values it may have.
     pub byte: Option<(usize, Vec<u8>)>,
+    /// Two bytes of it, as a number in host order.
+    pub word: Option<(usize, Vec<u16>)>,
     /// The payload's beginning.
     pub prefix: Option<Box<[u8]>>,
     /// Least length of the payload.
@@ -83,6 +100,8 @@ pub struct Condition {
     pub max_len: Option<usize>,
     /// Whether NLM_F_REQUEST is set.
     pub request: Option<bool>,
+    /// Whether all bits of NLM_F_DUMP are set.
+    pub dump: Option<bool>,
     /// Whether strace has the message's own form all the same.
     pub not_strace: bool,
 }

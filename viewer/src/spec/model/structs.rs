@@ -19,6 +19,8 @@ pub struct Struct {
     pub show_tail: bool,
     /// Zeros after it are its padding.
     pub padded: bool,
+    /// Whether it holds key material, at any depth.
+    pub guarded: bool,
 }
 
 impl Struct {
@@ -61,6 +63,38 @@ pub enum MemberKind {
     Array(Count, usize, Element, Option<Index>),
     /// Bit fields of a number, from the lowest bit up.
     Bits(Scalar, Vec<BitField>),
+    /// Arrays that stand one behind the other, shown row by row.
+    Table(Table),
+}
+
+/// Arrays of the same length whose elements belong together.
+#[derive(Debug)]
+pub struct Table {
+    /// How many rows are used: the index of the member that says so.
+    pub rows: usize,
+    /// How many there is room for.
+    pub room: usize,
+    /// Length of all arrays together, in bytes.
+    pub len: usize,
+    /// The arrays, in the order in which a row shows them.
+    pub columns: Vec<Column>,
+}
+
+/// One of a table's arrays.
+#[derive(Debug)]
+pub struct Column {
+    /// Name in the spec.
+    pub name: Box<str>,
+    /// C name.
+    pub c_name: Box<str>,
+    /// Where the array begins in the table, in bytes.
+    pub at: usize,
+    /// Size of an element.
+    pub size: usize,
+    /// Its form.
+    pub cell: Kind,
+    /// Where a row shows it.
+    pub(in crate::spec) place: u32,
 }
 
 /// A bit field.
@@ -83,6 +117,10 @@ pub enum Length {
     Fixed(usize),
     /// As many as the member with this index says.
     Member(usize),
+    /// As many as hold the bits that the member with this index counts.
+    MemberBits(usize),
+    /// Four for each that the member with this index counts.
+    MemberWords(usize),
     /// All that is left.
     Rest,
 }

@@ -1,4 +1,5 @@
-//! What the spec language can say, each thing in a family made up for it.
+//! Elements that are no attributes of netlink's, numbers in network order, errors and variants: in one
+//! family made up for it.
 
 use std::fs;
 use std::process::Command;
