@@ -142,9 +142,13 @@ impl Registry {
     }
 
     fn tables(&self, wanted: impl Fn(&Source) -> bool) -> Option<Tables> {
+        self.compiled(wanted).ok()
+    }
+
+    fn compiled(&self, wanted: impl Fn(&Source) -> bool) -> Result<Tables, Error> {
         let files: Vec<_> =
             self.sources.iter().filter(|s| wanted(s)).filter_map(Source::file).collect();
-        compile(&files, &|name| self.file(name)).ok()
+        compile(&files, &|name| self.file(name))
     }
 
     /// The tables of a netlink protocol other than generic netlink.
@@ -191,22 +195,6 @@ impl Registry {
         None
     }
 
-    /// Checks that every spec compiles.
-    ///
-    /// # Errors
-    /// The first thing wrong, and its place.
-    pub fn check(&self) -> Result<(), Error> {
-        for builtin in BUILTIN {
-            load::builtin(builtin)?;
-        }
-        for source in &self.sources {
-            if let Some(file) = source.file() {
-                compile(&[file], &|name| self.file(name))?;
-            }
-        }
-        Ok(())
-    }
-
     /// All families.
     #[must_use]
     pub fn list(&self) -> Vec<Overview> {
@@ -232,5 +220,32 @@ impl Registry {
                 })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At run time one that does not would be as good as absent.
+    #[test]
+    fn every_built_in_spec_compiles() {
+        let registry = Registry::builtin();
+        for builtin in BUILTIN {
+            load::builtin(builtin).unwrap_or_else(|error| panic!("{}: {error}", builtin.name));
+        }
+        for protocol in registry.protocols.keys() {
+            let tables = registry.compiled(|s| !s.generic && s.protocol == Some(*protocol));
+            assert!(tables.is_ok(), "{}", tables.unwrap_err());
+        }
+        for family in registry.generic.keys() {
+            let tables = registry.compiled(|s| s.generic && s.name == *family);
+            assert!(tables.is_ok(), "{}", tables.unwrap_err());
+        }
+        // What no family's messages reach is for others to import.
+        for source in &registry.sources {
+            let tables = registry.compiled(|s| s.name == source.name);
+            assert!(tables.is_ok(), "{}", tables.unwrap_err());
+        }
     }
 }
