@@ -130,6 +130,9 @@ pub const CAUGHT: i32 = 1;
 /// The same, but perhaps not for all of them.
 pub const PARTLY_CAUGHT: i32 = 2;
 
+/// In the flags of a `socket`: the shim has turned NETLINK_EXT_ACK on, which the program did not ask for.
+pub const EXPLAINED: i32 = 1;
+
 impl Function {
     /// Whether it is made on files of all kinds, and not on sockets alone.
     #[must_use]

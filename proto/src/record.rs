@@ -163,7 +163,9 @@ pub struct CallHead {
     /// Length of the address as given (sending) or as returned (receiving), in bytes.
     pub name_len: u32,
     /// Arguments of the calls that move no bytes: socket(domain, type, protocol),
-    /// setsockopt and getsockopt(level, name, length), and where a call has another descriptor, it.
+    /// setsockopt and getsockopt(level, name, length), and where a call has another descriptor, it. Of a
+    /// close: what the socket had received and nobody read (bytes, by the kernel's account), how much it
+    /// had room for, and how many messages found none; -1 where it is not known.
     pub args: [i32; 3],
     /// Length of the control data as given (sending) or as returned (receiving), in bytes.
     pub control_len: u64,

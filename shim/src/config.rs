@@ -81,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) ring: Option<Layout>,
     /// What is done about netlink inside libc.
     pub(crate) libc: Libc,
+    /// Whether the kernel is to give its reasons to programs that did not ask for them.
+    pub(crate) explains: bool,
     /// Path of the capture file, absolute and terminated.
     file: Option<&'static Bytes<FILE_ROOM>>,
     /// How long a record waits for a slow viewer; 0 to drop it at once.
@@ -111,6 +113,7 @@ struct Environment<'a> {
     when_full: Option<&'a [u8]>,
     block_ms: Option<&'a [u8]>,
     libc: Option<&'a [u8]>,
+    explain: Option<&'a [u8]>,
     runtime_dir: Option<&'a [u8]>,
 }
 
@@ -128,6 +131,7 @@ impl<'a> Environment<'a> {
                 b"NLHOOK_WHEN_FULL" => &mut all.when_full,
                 b"NLHOOK_BLOCK_MS" => &mut all.block_ms,
                 b"NLHOOK_LIBC" => &mut all.libc,
+                b"NLHOOK_EXPLAIN" => &mut all.explain,
                 b"XDG_RUNTIME_DIR" => &mut all.runtime_dir,
                 _ => continue,
             };
@@ -168,6 +172,7 @@ pub(crate) fn start<'a>(environment: impl Iterator<Item = &'a CStr>) {
             Some(b"name") => Libc::Name,
             _ => Libc::Capture,
         },
+        explains: environment.explain == Some(b"1"),
         file: environment.file.and_then(absolute).and_then(sys::memory::keep),
         block_ns: block_ms.saturating_mul(1_000_000),
     };

@@ -5,7 +5,7 @@
 //! errno back as the real call left it.
 #![forbid(unsafe_code)]
 
-use nlproto::function::Kind;
+use nlproto::function::{EXPLAINED, Kind};
 use nlproto::record::CallHead;
 use nlproto::{Function, Origin};
 
@@ -240,8 +240,16 @@ pub(crate) fn new_socket(before: Before, call: Call) {
         let known = fdtable::protocol(process, call.fd, after.exit_ns, Doubt::Some);
         protocol = known.unwrap_or(-1);
     }
+    let is_explained = call.fd >= 0 && call.origin != Origin::Libc && explain(call.fd);
+    let call = if is_explained { call.flags(EXPLAINED) } else { call };
     bare(before, &after, call, protocol);
     after.restore();
+}
+
+/// Has the kernel explain its refusals on a new socket, if that is wanted.
+fn explain(fd: i32) -> bool {
+    let is_wanted = config::current().is_some_and(|config| config.explains);
+    is_wanted && link::is_live() && !confinement::is_confined() && sys::socket::explain(fd)
 }
 
 /// Records a call without bytes.
@@ -277,22 +285,34 @@ pub(crate) fn confining() {
     after.restore();
 }
 
+/// A netlink socket that is about to be closed.
+#[derive(Clone, Copy)]
+pub(crate) struct Closing {
+    before: Before,
+    protocol: i32,
+    /// Bytes that nobody has read, room for them, and messages for which there was none.
+    memory: [i32; 3],
+}
+
 /// Forgets a netlink socket that is about to be closed, after which it can no longer be asked.
 #[inline(never)]
-fn closing_netlink(fd: i32) -> Option<(Before, i32)> {
-    let errno = sys::errno();
+fn closing_netlink(fd: i32) -> Option<Closing> {
     let process = process::current().filter(|_| link::is_live());
     let protocol = process.and_then(|process| fdtable::protocol(process, fd, 0, Doubt::Some));
+    let mut memory = [-1; 3];
     if protocol.is_some() {
         link::announce(fd);
+        if !confinement::is_confined() {
+            memory = sys::socket::memory(fd).unwrap_or(memory);
+        }
     }
     fdtable::forget(fd);
-    sys::set_errno(errno);
-    Before::anywhere().zip(protocol)
+    let (before, protocol) = Before::anywhere().zip(protocol)?;
+    Some(Closing { before, protocol, memory })
 }
 
 /// Forgets a descriptor that is about to be closed, and says whether that is worth a record.
-pub(crate) fn closing(fd: i32) -> Option<(Before, i32)> {
+pub(crate) fn closing(fd: i32) -> Option<Closing> {
     match fdtable::class(fd) {
         Class::Netlink => closing_netlink(fd),
         _ => {
@@ -304,9 +324,9 @@ pub(crate) fn closing(fd: i32) -> Option<(Before, i32)> {
 
 /// Records the close of a netlink socket.
 #[inline(never)]
-pub(crate) fn closed((before, protocol): (Before, i32), call: Call) {
+pub(crate) fn closed(closing: Closing, call: Call) {
     let after = After::now();
-    bare(before, &after, call, protocol);
+    bare(closing.before, &after, call.args(closing.memory), closing.protocol);
     after.restore();
 }
 

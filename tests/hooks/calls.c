@@ -280,10 +280,17 @@ static void ends(void)
     }
     fd = first;
     FILE *file = fdopen(101, "r+");
+    int memory[3];
+    memory_of(101, memory);
     fclose(file);
-    EXPECT("close", 101, 0);
+    EXPECT("close", 101, 0, .args = {memory[0], memory[1], memory[2]});
+    /* One message that nobody reads. */
+    need(send(fd, &m, sizeof m, 0) == sizeof m, "send");
+    SENT("send", sizeof m, 0);
+    memory_of(fd, memory);
+    need(memory[0] > 0, "unread");
     close(fd);
-    EXPECT("close", fd, 0);
+    EXPECT("close", fd, 0, .args = {memory[0], memory[1], memory[2]});
     /* Another protocol under the same number. */
     int again = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_GENERIC);
     need(again == fd, "number");

@@ -42,6 +42,24 @@ pub(crate) fn own_netns_cookie() -> u64 {
     cookie
 }
 
+/// What a socket's memory says: bytes received and not yet read, by the kernel's account; the room for
+/// them; and how many messages found none.
+pub(crate) fn memory(fd: c_int) -> Option<[c_int; 3]> {
+    const SO_MEMINFO: c_int = 55;
+    // Of the nine `SK_MEMINFO_*`.
+    let [received, room, _, _, _, _, _, _, drops] = option(fd, SO_MEMINFO, [u32::MAX; 9]).ok()?;
+    Some([received, room, drops].map(|number| c_int::try_from(number).unwrap_or(-1)))
+}
+
+/// Has the kernel give its reasons for errors (`NETLINK_EXT_ACK`).
+pub(crate) fn explain(fd: c_int) -> bool {
+    let on: c_int = 1;
+    let (level, name) = (int(libc::SOL_NETLINK), int(libc::NETLINK_EXT_ACK));
+    let arguments = [int(fd), level, name, pointer(&raw const on), size_of::<c_int>(), 0];
+    // SAFETY: the value is an int, of the length given.
+    unsafe { call(libc::SYS_setsockopt, arguments) }.is_ok()
+}
+
 /// Port id and groups of a netlink socket.
 pub(crate) fn netlink_name(fd: c_int) -> Option<(u32, u32)> {
     let mut name = MaybeUninit::<libc::sockaddr_nl>::zeroed();
