@@ -36,8 +36,15 @@ pub fn datagram<V: Visitor>(
 ) {
     let tables = engine.registry.protocol(protocol);
     if let Some(tables) = tables.filter(|tables| !tables.framed()) {
-        let mut decoder =
-            Decoder { engine: *engine, tables, direction, message_type: 0, header: None, visitor };
+        let mut decoder = Decoder {
+            engine: *engine,
+            tables,
+            direction,
+            message_type: 0,
+            command: None,
+            header: None,
+            visitor,
+        };
         return decoder.unframed(bytes);
     }
     let mut many = None;
@@ -102,6 +109,7 @@ pub(super) fn one<V: Visitor>(
         tables: tables.unwrap_or_else(|| engine.registry.bare()),
         direction,
         message_type: ty,
+        command: None,
         header: None,
         visitor,
     };
@@ -127,7 +135,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             (true, None) => None,
             (false, _) => Some(header.ty),
         };
-        let resolved = number.filter(|_| header.ty >= MIN_TYPE).map(|n| tables.resolve(n, sent));
+        // The kernel answers a port; what it tells by itself comes from none.
+        let unasked = generic && !sent && header.portid == 0;
+        let number = number.filter(|_| header.ty >= MIN_TYPE);
+        let resolved = number.map(|n| tables.resolve(n, sent, unasked));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
         let family = operation.and_then(|op| tables.family(op)).or(generic_family);
@@ -268,9 +279,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true };
         self.visitor.struct_begin(Slot::Plain, &head);
+        self.command = Some(*command);
         let v = u64::from(*command);
         let name = listed.map(|op| &*op.c_name);
-        let label = self.tables.unknown_message();
+        let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
         let command = Value::Enum { v, size: 1, order: Order::Host, name, label };
         self.visitor.value(Slot::Field("cmd"), &command);
         self.visitor.value(Slot::Field("version"), &Value::uint(u64::from(*version), 1));
@@ -367,7 +379,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return;
         }
         let scope = Scope::message(0);
-        let operation = self.tables.resolve(0, self.direction == Direction::Send).operation;
+        let operation = self.tables.resolve(0, self.direction == Direction::Send, false).operation;
         self.body(operation, 0, bytes, 0, &scope);
     }
 }
