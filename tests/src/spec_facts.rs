@@ -141,7 +141,7 @@ impl Specs {
 
     /// What `NAME` or `SPEC/NAME` means in this spec: the spec it is in, and its name there.
     #[must_use]
-    pub fn resolve<'a>(&'a self, spec: &'a Spec, name: &'a str) -> Option<(&'a Spec, &'a Value)> {
+    pub fn resolve<'a>(&'a self, spec: &'a Spec, name: &str) -> Option<(&'a Spec, &'a Value)> {
         let (owner, name) = match name.split_once('/') {
             Some((other, name)) => {
                 let named = |s: &&Spec| s.file == other || s.name() == other;

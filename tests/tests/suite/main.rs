@@ -19,6 +19,7 @@ mod live;
 mod names;
 mod totality;
 mod variants;
+mod whole;
 
 /// The formats, by the viewer's own word: what it says when it is asked for none of them.
 fn formats() -> Vec<String> {
