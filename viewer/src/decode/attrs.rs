@@ -119,7 +119,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Elements::Alike(kind, ..) => Some(kind),
                 _ => known.map(|attr| &attr.kind),
             };
-            if matches!(kind, Some(Kind::Flag)) {
+            if kind.is_some_and(|kind| self.is_flag(kind, scope)) {
                 self.visitor.value(Slot::Plain, &Value::Present);
             }
         } else {
@@ -193,20 +193,26 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 if bytes.len() < *size {
                     return self.wrong_size(slot, at, bytes, *size);
                 }
+                self.list_in(slot);
                 self.elements(element, *size, *names, bytes, at, scope);
                 let left = bytes.len().checked_rem(*size).unwrap_or(0);
                 self.rest(slot, at, bytes, bytes.len().saturating_sub(left));
             }
             Kind::Nest(set) => {
+                self.list_in(slot);
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
             }
             Kind::Indexed(kind, index) => {
                 let names = index.and_then(|index| self.tables.enumeration(index.names));
                 let offset = index.map_or(0, |index| index.offset);
+                self.list_in(slot);
                 self.list(Elements::Alike(kind, names, offset), bytes, at, scope);
             }
             Kind::TypeValue(levels, set) => match self.tables.set(*set) {
-                Some(set) => self.list(Elements::Levels(*levels, set), bytes, at, scope),
+                Some(set) => {
+                    self.list_in(slot);
+                    self.list(Elements::Levels(*levels, set), bytes, at, scope);
+                }
                 None => self.bytes(slot, bytes, Opaque::Unknown),
             },
             Kind::Union(id) => {
@@ -228,7 +234,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Kind::Bitfield32(names) => self.bitfield32(slot, *names, bytes, at),
             Kind::Bitmap(names, word) => self.bitmap(slot, *names, *word, bytes, at),
             Kind::Tlvs(set) => match self.tables.set(*set) {
-                Some(set) => self.tlvs(set, bytes, at, scope),
+                Some(set) => {
+                    self.list_in(slot);
+                    self.tlvs(set, bytes, at, scope);
+                }
                 None => self.bytes(slot, bytes, Opaque::Unknown),
             },
             Kind::Command(scalar, family, side) => {
@@ -238,6 +247,28 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 };
                 self.command(slot, scalar, tables, *side, bytes, at);
             }
+        }
+    }
+
+    /// Names the struct's member that the list which comes next stands in.
+    pub(super) fn list_in(&mut self, slot: Slot<'_>) {
+        if let Slot::Field(name) = slot {
+            self.visitor.field_begin(name);
+        }
+    }
+
+    /// Whether an attribute without payload says all by being there.
+    pub(super) fn is_flag(&self, kind: &'a Kind, scope: &Scope<'a, '_>) -> bool {
+        match kind {
+            Kind::Flag => true,
+            Kind::Union(id) => {
+                let format = self.tables.union(*id).and_then(|u| self.choose(u, &[], scope));
+                format.is_some_and(|f| f.header.is_none() && matches!(f.kind, Kind::Flag))
+            }
+            Kind::Differs(kinds) => {
+                self.is_flag(if V::STRACE { &kinds.1 } else { &kinds.0 }, scope)
+            }
+            _ => false,
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     AttrHead, Direction, Hint, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, TextKind, Value,
     Visitor,
 };
-use crate::spec::model::{AttrSet, EnumId, Kind, Scalar, Side, Tables};
+use crate::spec::model::{AttrSet, EnumId, Scalar, Side, Tables};
 use crate::wire::tlv::{self, Tlvs};
 use crate::wire::{self, Step};
 
@@ -27,6 +27,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         let names = names.and_then(|id| self.tables.enumeration(id));
         let set: u32 = map.iter().map(|byte| byte.count_ones()).sum();
+        self.list_in(slot);
         self.visitor.list_begin(List::Array, set > 1);
         for (nth, word) in map.chunks_exact(word).enumerate() {
             let bits = wire::number(word, cfg!(target_endian = "big"));
@@ -112,7 +113,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let payload_at = at.saturating_add(tlv::HEADER_LEN);
         match known {
             Some(attr) if found.payload.is_empty() => {
-                if matches!(attr.kind, Kind::Flag) {
+                if self.is_flag(&attr.kind, scope) {
                     self.visitor.value(Slot::Plain, &Value::Present);
                 }
             }

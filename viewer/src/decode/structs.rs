@@ -77,9 +77,6 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 if member.secret {
                     self.bytes(slot, field, Opaque::Secret);
                 } else if !skip {
-                    if kind.is_list() && !field.is_empty() {
-                        self.visitor.field_begin(&member.c_name);
-                    }
                     self.payload(slot, kind, field, at, scope);
                 }
                 Some(len)
@@ -257,6 +254,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 .and_then(|n| usize::try_from(n).ok())
         };
         let many = length_of(bytes).is_some_and(|len| len < bytes.len());
+        self.list_in(slot);
         self.visitor.list_begin(List::Records, many);
         let mut offset = 0usize;
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {

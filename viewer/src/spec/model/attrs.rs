@@ -62,22 +62,6 @@ pub enum Kind {
     Differs(Box<(Self, Self)>),
 }
 
-impl Kind {
-    /// Whether it is shown as a list of elements.
-    #[must_use]
-    pub const fn is_list(&self) -> bool {
-        matches!(
-            self,
-            Self::Array(..)
-                | Self::Nest(_)
-                | Self::Indexed(..)
-                | Self::Records { .. }
-                | Self::Bitmap(..)
-                | Self::Tlvs(_)
-        )
-    }
-}
-
 /// Which of two messages with the same number is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
