@@ -14,6 +14,7 @@ mod added_family;
 mod bad_input;
 mod dependencies;
 mod golden;
+mod language;
 mod layering;
 mod live;
 mod names;
