@@ -1,6 +1,7 @@
 //! Real programs in network namespaces of their own.
 
 mod captures;
+mod generic;
 mod listening;
 mod strace;
 mod transparency;
