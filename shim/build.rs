@@ -5,5 +5,16 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // Binding a symbol at its first call takes 3 KB of a stack that may be a small signal stack.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,now");
+    if std::env::var_os("CARGO_FEATURE_PORTABLE").is_some() {
+        // Neither the compiler's start files nor its libraries: libc alone.
+        for argument in ["-nostartfiles", "-nodefaultlibs", "-lc"] {
+            println!("cargo:rustc-cdylib-link-arg={argument}");
+        }
+        // Every program's start pays for each segment, and for what is made read-only after binding:
+        // here that is a dozen addresses, beside the real functions', which must stay writable.
+        for argument in ["-Wl,-z,norelro", "-Wl,-z,noseparate-code"] {
+            println!("cargo:rustc-cdylib-link-arg={argument}");
+        }
+    }
     println!("cargo:rerun-if-changed=build.rs");
 }

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A shim that was built elsewhere (a distribution's portable one) is taken instead of building one.
+/// A shim that was built elsewhere is taken instead of building one.
 const PREBUILT: &str = "NLVIEW_EMBED_SHIM";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,7 +39,9 @@ fn embed_shim(out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Builds the shim by a cargo of its own and returns the library's path.
+/// Builds the shim by a cargo of its own and returns the library's path. The portable one: programs to be
+/// recorded may run in containers with an older or another C library, where the other kind would keep
+/// them from starting.
 fn build_shim(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let viewer = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let root = viewer.parent().ok_or("the viewer's folder has no parent")?;
@@ -58,7 +60,8 @@ fn build_shim(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let (host, target) = (variable("HOST")?, variable("TARGET")?);
     let folder = out.join("shim-build");
     let mut cargo = Command::new(variable("CARGO")?);
-    cargo.args(["build", "--release", "--package", "nlhook", "--manifest-path"]).arg(&manifest);
+    cargo.args(["build", "--release", "--package", "nlhook", "--features", "portable"]);
+    cargo.arg("--manifest-path").arg(&manifest);
     cargo.arg("--target-dir").arg(&folder).current_dir(root);
     // Without --target, so that a plain build shares nothing with a cross build's flags.
     let mut products = folder;

@@ -18,12 +18,20 @@ const CALL_TAG: u32 = 2;
 /// The tag of [`Record::Part`] in its encoding.
 const PART_TAG: u32 = 3;
 
-/// Longest address that the front of a call may hold, in bytes: `struct sockaddr_storage`.
+/// Longest address that a call may have, in bytes: `struct sockaddr_storage`.
 pub const MAX_NAME_LEN: usize = 128;
 
+/// Room that the front of a call needs with so many iovecs listed; see [`call_front`].
+#[must_use]
+pub const fn call_front_len(iov_lens: usize) -> usize {
+    FRAME_HEAD_LEN + 4 + CALL_HEAD_LEN + 8 + 8 * iov_lens + 8 + CALL_CUTS_LEN
+}
+
 /// Room that [`call_front`] needs at most.
-pub const CALL_FRONT_LEN: usize =
-    FRAME_HEAD_LEN + 4 + CALL_HEAD_LEN + 8 + 8 * MAX_IOV_LENS + 8 + MAX_NAME_LEN + 8;
+pub const CALL_FRONT_LEN: usize = call_front_len(MAX_IOV_LENS);
+
+/// The lengths at the end of a call's front: of its control data and of its payload.
+const CALL_CUTS_LEN: usize = 8 + 8;
 
 /// Room that [`part_front`] needs.
 pub const PART_FRONT_LEN: usize = FRAME_HEAD_LEN + 4 + 8 + 8 + 8;
@@ -220,41 +228,71 @@ pub fn frame(
     out.finish(FrameHead { body_len: 0, process, number }, 0)
 }
 
-/// Encodes the frame of a [`Call`](crate::Call) up to its control data. What must follow, to make
-/// the frame whole: `control_len` bytes of control data, the payload's length as
-/// `(payload_len as u64).to_le_bytes()`, and the payload.
+/// A call's front, and where what the caller has belongs in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallFront {
+    /// Length of the front in bytes.
+    pub len: usize,
+    /// The address goes before this byte of it.
+    pub name_at: usize,
+    /// The control data goes before this byte of it.
+    pub control_at: usize,
+}
+
+/// Encodes the frame of a [`Call`](crate::Call) but for the bytes that the caller has: an address, control
+/// data and the payload, of the lengths given. The first two belong at the cuts that are returned, the
+/// payload at the end; with them the frame is whole.
 ///
-/// `iov_lens` beyond [`MAX_IOV_LENS`] and `name` beyond [`MAX_NAME_LEN`] are left out; `room` of
-/// [`CALL_FRONT_LEN`] bytes is always enough.
+/// `iov_lens` beyond [`MAX_IOV_LENS`] are left out; `room` of [`call_front_len`] bytes is enough.
 ///
 /// # Errors
 /// [`Error::NoRoom`] if `room` is too small or the body too long.
-#[allow(clippy::too_many_arguments, reason = "one argument a field, called from one place")]
+#[inline]
 pub fn call_front(
     room: &mut [u8],
-    process: u64,
-    number: u64,
+    (process, number): (u64, u64),
     head: &CallHead,
     iov_lens: impl ExactSizeIterator<Item = u64>,
-    name: &[u8],
-    control_len: usize,
-    payload_len: usize,
-) -> Result<usize, Error> {
-    let mut out = Out { room, written: FRAME_HEAD_LEN };
-    out.put(&CALL_TAG.to_le_bytes())?;
-    out.put_record(head)?;
+    (name_len, control_len, payload_len): (usize, usize, usize),
+) -> Result<CallFront, Error> {
     let listed = iov_lens.len().min(MAX_IOV_LENS);
-    out.put_len(listed.saturating_mul(8))?;
+    let len = call_front_len(listed);
+    let body_len = (len - FRAME_HEAD_LEN)
+        .checked_add(name_len)
+        .and_then(|sum| sum.checked_add(control_len))
+        .and_then(|sum| sum.checked_add(payload_len))
+        .filter(|sum| *sum <= MAX_BODY_LEN)
+        .and_then(|sum| u32::try_from(sum).ok())
+        .ok_or(Error::NoRoom)?;
+    let room = room.get_mut(..len).ok_or(Error::NoRoom)?;
+    let front = Front(room)
+        .put(FrameHead { body_len, process, number }.to_bytes())?
+        .put(CALL_TAG.to_le_bytes())?
+        .put(head.to_bytes())?
+        .put_len(listed.saturating_mul(8))?;
+    let mut front = front;
     for len in iov_lens.take(listed) {
-        out.put(&len.to_le_bytes())?;
+        front = front.put(len.to_le_bytes())?;
     }
-    let name = name.get(..MAX_NAME_LEN).unwrap_or(name);
-    out.put_len(name.len())?;
-    out.put(name)?;
-    out.put_len(control_len)?;
-    let tail =
-        control_len.checked_add(8).and_then(|n| n.checked_add(payload_len)).ok_or(Error::NoRoom)?;
-    out.finish(FrameHead { body_len: 0, process, number }, tail)
+    front.put_len(name_len)?.put_len(control_len)?.put_len(payload_len)?;
+    Ok(CallFront { len, name_at: len - CALL_CUTS_LEN, control_at: len - 8 })
+}
+
+/// What is left of the room for a front, written from its beginning.
+struct Front<'r>(&'r mut [u8]);
+
+impl<'r> Front<'r> {
+    #[inline]
+    fn put<const LEN: usize>(self, bytes: [u8; LEN]) -> Result<Self, Error> {
+        let (place, rest) = self.0.split_first_chunk_mut::<LEN>().ok_or(Error::NoRoom)?;
+        *place = bytes;
+        Ok(Self(rest))
+    }
+
+    #[inline]
+    fn put_len(self, len: usize) -> Result<Self, Error> {
+        self.put((len as u64).to_le_bytes())
+    }
 }
 
 /// Encodes the frame of a [`Part`] up to its payload, of which `payload_len` bytes must follow.

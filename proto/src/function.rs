@@ -1,4 +1,4 @@
-//! The libc functions that a [`crate::Call`] can name.
+//! The libc functions that a [`crate::Call`] can name, and how they came to be called.
 
 macro_rules! functions {
     ($($number:literal $variant:ident $name:literal $kind:ident;)*) => {
@@ -46,6 +46,46 @@ pub enum Kind {
     Internal,
 }
 
+/// Who made a call. Kept in the highest bits of a record's `function`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Origin {
+    /// The program, by the function of that name.
+    #[default]
+    Program,
+    /// The program, by `syscall()` and its number.
+    Syscall,
+    /// libc itself, inside a function whose own record follows.
+    Libc,
+}
+
+impl Origin {
+    const SYSCALL: u32 = 1 << 31;
+    const LIBC: u32 = 1 << 30;
+
+    /// The bits that go with a function's number.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Program => 0,
+            Self::Syscall => Self::SYSCALL,
+            Self::Libc => Self::LIBC,
+        }
+    }
+
+    /// Parts a record's `function` into the function's number and this.
+    #[must_use]
+    pub const fn split(function: u32) -> (u32, Self) {
+        let number = function & !(Self::SYSCALL | Self::LIBC);
+        match function & (Self::SYSCALL | Self::LIBC) {
+            Self::SYSCALL => (number, Self::Syscall),
+            Self::LIBC => (number, Self::Libc),
+            0 => (number, Self::Program),
+            // Both at once nobody writes: a number that no function has.
+            _ => (0, Self::Program),
+        }
+    }
+}
+
 functions! {
     1 Send "send" Send;
     2 Sendto "sendto" Send;
@@ -77,12 +117,41 @@ functions! {
     44 Getsockopt "getsockopt" Life;
     45 Getsockname "getsockname" Life;
     46 Close "close" Life;
+    47 Seccomp "seccomp" Life;
     60 Getifaddrs "getifaddrs" Internal;
     61 IfNameindex "if_nameindex" Internal;
     62 Getaddrinfo "getaddrinfo" Internal;
 }
 
+/// In the flags of a call of [`Kind::Internal`]: the netlink calls inside it have records of their own,
+/// which stand before.
+pub const CAUGHT: i32 = 1;
+
+/// The same, but perhaps not for all of them.
+pub const PARTLY_CAUGHT: i32 = 2;
+
 impl Function {
+    /// Whether it is made on files of all kinds, and not on sockets alone.
+    #[must_use]
+    pub const fn is_of_files(self) -> bool {
+        matches!(
+            self,
+            Self::Write
+                | Self::UnderWrite
+                | Self::Writev
+                | Self::Pwritev2
+                | Self::Sendfile
+                | Self::SpliceTo
+                | Self::SpliceFrom
+                | Self::Read
+                | Self::UnderRead
+                | Self::ReadChk
+                | Self::Readv
+                | Self::Preadv2
+                | Self::Close
+        )
+    }
+
     /// Whether one call may move several messages, each with a record of its own.
     #[must_use]
     pub const fn is_multi(self) -> bool {

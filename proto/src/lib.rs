@@ -37,7 +37,7 @@ pub mod ring;
 
 pub use capture::{Event, FrameReader};
 pub use codec::Error;
-pub use function::Function;
+pub use function::{Function, Origin};
 pub use record::{
     Bye, Call, CallHead, Hello, Lost, Name, NameKind, Part, Record, SockaddrNl, Socket,
 };

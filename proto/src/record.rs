@@ -171,6 +171,41 @@ pub struct CallHead {
     pub payload_total: u64,
 }
 
+impl CallHead {
+    /// The bytes of the encoding, which is the fields one behind the other. The shim writes them on
+    /// every call of the program, so they are put together here and not by the encoder.
+    #[must_use]
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; CALL_HEAD_LEN] {
+        let [first, second, third] = self.args;
+        let words = [
+            pair(self.function, self.fd.cast_unsigned()),
+            pair(self.tid, self.protocol.cast_unsigned()),
+            self.enter_ns,
+            self.exit_ns,
+            self.ret.cast_unsigned(),
+            pair(self.errno.cast_unsigned(), self.flags.cast_unsigned()),
+            pair(self.msg_flags.cast_unsigned(), self.index),
+            pair(self.count, self.iov_count),
+            self.buf_len,
+            pair(self.name_len, first.cast_unsigned()),
+            pair(second.cast_unsigned(), third.cast_unsigned()),
+            self.control_len,
+            self.payload_total,
+        ];
+        let mut bytes = [0; CALL_HEAD_LEN];
+        for (place, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+        bytes
+    }
+}
+
+/// Two numbers of 4 bytes as one of 8, the first in front.
+const fn pair(first: u32, second: u32) -> u64 {
+    (first as u64) | ((second as u64) << 32)
+}
+
 /// A libc call on a netlink socket; for sendmmsg and recvmmsg one message of it.
 ///
 /// | offset | width | field |

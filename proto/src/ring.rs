@@ -33,7 +33,8 @@
 //!
 //! The viewer frees what it has read: each of a record's words for the next lap, then the head. A
 //! record that stays busy after its owner's death is torn, and freed as well; one of a living owner
-//! never is, since its copy may still be running.
+//! never is, since its copy may still be running. Then the records behind it are read all the same, and
+//! when they fill half the ring the viewer asks the program for [another](RENEW).
 //!
 //! [`Claiming`], [`Claim`] and [`Consumer`] are this protocol, in steps of at most one access to the
 //! shared memory each, so that a test can try all interleavings of the very code that runs.
@@ -58,6 +59,13 @@ pub const MAX_GRANULES: u64 = 1 << 22;
 
 /// Age from which on a heartbeat says that the viewer has stopped, in milliseconds.
 pub const HEARTBEAT_MAX_AGE_MS: u64 = 1000;
+
+/// The viewer has gone.
+pub const GONE: u64 = 1;
+
+/// The viewer asks for another ring, and goes on reading this one: a producer that was stopped, or that
+/// left its copy for good, keeps so much of it from being freed that it will soon be full.
+pub const RENEW: u64 = 2;
 
 const PAGE_LEN: usize = 4096;
 const SLOTS: usize = 2 * PAGE_LEN;
@@ -87,7 +95,7 @@ pub enum Word {
     Head,
     /// When the viewer last looked, by `CLOCK_MONOTONIC` in milliseconds; 0 before the first time.
     Heartbeat,
-    /// Not 0 when the viewer has gone.
+    /// Not 0 when nothing more should be put in: [`GONE`] or [`RENEW`].
     Closed,
     /// The slot word with this index.
     Slot(u64),
@@ -210,6 +218,7 @@ impl Slot {
     const BUSY: u64 = 1;
     const DONE: u64 = 2;
     const PAD: u64 = 3;
+    const STATE: u64 = 3;
 
     /// The word of a free slot.
     #[must_use]
@@ -224,7 +233,7 @@ impl Slot {
     /// The state.
     #[must_use]
     pub const fn state(self) -> State {
-        match self.0 & 3 {
+        match self.0 & Self::STATE {
             Self::BUSY => State::Busy,
             Self::DONE => State::Done,
             Self::PAD => State::Pad,
@@ -295,6 +304,13 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Where it ends.
+    #[must_use]
+    #[inline]
+    pub const fn end(&self) -> u64 {
+        self.position.wrapping_add(self.slot.granules())
+    }
+
     /// Hands the record over; false if the viewer took its producer for dead and freed the space.
     #[inline]
     pub fn commit(self, layout: Layout, words: &impl Words) -> bool {
@@ -316,7 +332,10 @@ pub enum Progress {
     Broken,
 }
 
-/// A producer that looks for space.
+/// Most rounds of looking for space: each but the last is another producer's success, or a pad.
+const MAX_ROUNDS: u32 = 1 << 12;
+
+/// A producer that looks for space: what it decides, and for a test the same step by step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Claiming {
     layout: Layout,
@@ -330,8 +349,23 @@ pub struct Claiming {
 enum Next {
     Tail,
     Head { tail: u64 },
-    Take { tail: u64, granules: u64, is_pad: bool },
-    Move { tail: u64, to: u64, claim: Option<Claim> },
+    Take(Take),
+    Move(Move),
+}
+
+/// A claim to be tried: the word at the tail, and what it is to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Take {
+    tail: u64,
+    slot: Slot,
+}
+
+/// The tail to be moved on, past a record or a pad; with a claim, if that was ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Move {
+    tail: u64,
+    to: u64,
+    claim: Option<Claim>,
 }
 
 impl Claiming {
@@ -342,81 +376,102 @@ impl Claiming {
         Self { layout, len: len as u64, owner, next: Next::Tail }
     }
 
-    /// Makes the next access.
+    /// What to do about a tail and a head.
     #[inline]
-    pub fn step(&mut self, words: &impl Words) -> Progress {
+    fn plan(&self, tail: u64, head: u64) -> Result<Take, Option<Move>> {
         let layout = self.layout;
-        match self.next {
-            Next::Tail => self.next = Next::Head { tail: words.load(Word::Tail) },
-            Next::Head { tail } => {
-                let head = words.load(Word::Head);
-                if head > tail {
-                    // Whoever should have moved the tail died before it could.
-                    self.next = Next::Move { tail, to: head, claim: None };
-                    return Progress::Going;
-                }
-                let contiguous = layout.contiguous(tail);
-                let wanted = granules(self.len);
-                let is_pad = wanted > contiguous;
-                let granules = if is_pad { contiguous } else { wanted };
-                if tail.wrapping_sub(head).saturating_add(granules) > layout.granules {
-                    return Progress::Full;
-                }
-                self.next = Next::Take { tail, granules, is_pad };
+        if head > tail {
+            // Whoever should have moved the tail died before it could.
+            return Err(Some(Move { tail, to: head, claim: None }));
+        }
+        let contiguous = layout.contiguous(tail);
+        let wanted = granules(self.len);
+        let (state, len, granules) = if wanted > contiguous {
+            (Slot::PAD, contiguous.wrapping_mul(GRANULE_LEN as u64), contiguous)
+        } else {
+            (Slot::BUSY, self.len, wanted)
+        };
+        if tail.wrapping_sub(head).saturating_add(granules) > layout.granules {
+            return Err(None);
+        }
+        Ok(Take { tail, slot: Slot::taken(state, len, self.owner, layout.lap(tail)) })
+    }
+
+    #[inline]
+    fn take(&self, take: Take, words: &impl Words) -> Result<(), Slot> {
+        let free = Slot::free(self.layout.lap(take.tail));
+        let word = Word::Slot(self.layout.index(take.tail));
+        words.replace(word, free.0, take.slot.0).map_err(Slot)
+    }
+
+    /// What to do after a claim was tried.
+    #[inline]
+    fn taken(&self, Take { tail, slot }: Take, result: Result<(), Slot>) -> Result<Next, Progress> {
+        Ok(match result {
+            Ok(()) => {
+                let claim =
+                    (slot.0 & Slot::STATE == Slot::BUSY).then_some(Claim { position: tail, slot });
+                Next::Move(Move { tail, to: tail.wrapping_add(slot.granules()), claim })
             }
-            Next::Take { tail, granules, is_pad } => {
-                let lap = layout.lap(tail);
-                let slot = if is_pad {
-                    Slot::taken(
-                        Slot::PAD,
-                        granules.wrapping_mul(GRANULE_LEN as u64),
-                        self.owner,
-                        lap,
-                    )
-                } else {
-                    Slot::taken(Slot::BUSY, self.len, self.owner, lap)
-                };
-                let word = Word::Slot(layout.index(tail));
-                self.next = match words.replace(word, Slot::free(lap).0, slot.0).map_err(Slot) {
-                    Ok(()) => {
-                        let claim = (!is_pad).then_some(Claim { position: tail, slot });
-                        Next::Move { tail, to: tail.wrapping_add(granules), claim }
-                    }
-                    Err(found) if found.state() != State::Free && found.is_of_lap(lap) => {
-                        if found.granules() > layout.contiguous(tail) {
-                            return Progress::Broken;
-                        }
-                        let to = tail.wrapping_add(found.granules());
-                        Next::Move { tail, to, claim: None }
-                    }
-                    // The tail has moved on meanwhile.
-                    Err(_) => Next::Tail,
-                };
+            Err(found)
+                if found.state() != State::Free && found.is_of_lap(self.layout.lap(tail)) =>
+            {
+                if found.granules() > self.layout.contiguous(tail) {
+                    return Err(Progress::Broken);
+                }
+                Next::Move(Move { tail, to: tail.wrapping_add(found.granules()), claim: None })
             }
-            Next::Move { tail, to, claim } => {
+            // The tail has moved on meanwhile.
+            Err(_) => Next::Tail,
+        })
+    }
+
+    /// Makes the next access.
+    pub fn step(&mut self, words: &impl Words) -> Progress {
+        self.next = match self.next {
+            Next::Tail => Next::Head { tail: words.load(Word::Tail) },
+            Next::Head { tail } => match self.plan(tail, words.load(Word::Head)) {
+                Ok(take) => Next::Take(take),
+                Err(Some(heal)) => Next::Move(heal),
+                Err(None) => return Progress::Full,
+            },
+            Next::Take(take) => match self.taken(take, self.take(take, words)) {
+                Ok(next) => next,
+                Err(progress) => return progress,
+            },
+            Next::Move(Move { tail, to, claim }) => {
                 // It fails if somebody else was faster.
                 let _moved = words.replace(Word::Tail, tail, to);
                 self.next = Next::Tail;
-                if let Some(claim) = claim {
-                    return Progress::Claimed(claim);
-                }
+                return claim.map_or(Progress::Going, Progress::Claimed);
             }
-        }
+        };
         Progress::Going
     }
 
-    /// Steps until it is decided. An end is certain even if the memory makes no sense.
+    /// All steps in one, until it is decided. An end is certain even if the memory makes no sense, or
+    /// the viewer was stopped while it freed what stands at the tail: then there is no room for now.
     #[inline]
-    pub fn run(mut self, words: &impl Words) -> Progress {
-        /// Each round but the last is another producer's success, or a pad.
-        const MAX_STEPS: u32 = 1 << 16;
-        for _step in 0..MAX_STEPS {
-            match self.step(words) {
-                Progress::Going => {}
-                decided => return decided,
+    pub fn run(self, words: &impl Words) -> Progress {
+        for _round in 0..MAX_ROUNDS {
+            let tail = words.load(Word::Tail);
+            let next = match self.plan(tail, words.load(Word::Head)) {
+                Ok(take) => self.taken(take, self.take(take, words)),
+                Err(Some(heal)) => Ok(Next::Move(heal)),
+                Err(None) => return Progress::Full,
+            };
+            match next {
+                Ok(Next::Move(Move { tail, to, claim })) => {
+                    let _moved = words.replace(Word::Tail, tail, to);
+                    if let Some(claim) = claim {
+                        return Progress::Claimed(claim);
+                    }
+                }
+                Ok(_) => {}
+                Err(progress) => return progress,
             }
         }
-        Progress::Broken
+        Progress::Full
     }
 }
 

@@ -182,11 +182,12 @@ fn call() {
 fn the_front_of_a_call() {
     let mut room = [0; codec::CALL_FRONT_LEN];
     let iov_lens = [4_u64].into_iter();
-    let len = codec::call_front(&mut room, 1, 2, &call_head(), iov_lens, &[0x10, 0], 3, 4).unwrap();
-    let mut whole = room[..len].to_vec();
-    whole.extend([0xc1, 0xc2, 0xc3]);
-    whole.extend(4_u64.to_le_bytes());
+    let front = codec::call_front(&mut room, (1, 2), &call_head(), iov_lens, (2, 3, 4)).unwrap();
+    let mut whole = room[..front.len].to_vec();
     whole.extend([0xa1, 0xa2, 0xa3, 0xa4]);
+    // The last cut first, so that the other stays where it is.
+    whole.splice(front.control_at..front.control_at, [0xc1, 0xc2, 0xc3]);
+    whole.splice(front.name_at..front.name_at, [0x10, 0]);
     assert_eq!(whole.get(nlproto::FRAME_HEAD_LEN..), Some(bytes(CALL).as_slice()));
 }
 
@@ -273,6 +274,7 @@ fn functions() {
         (44, "getsockopt"),
         (45, "getsockname"),
         (46, "close"),
+        (47, "seccomp"),
         (60, "getifaddrs"),
         (61, "if_nameindex"),
         (62, "getaddrinfo"),

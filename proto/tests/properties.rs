@@ -157,19 +157,22 @@ proptest! {
         let head = call_head(&n);
         let listed: Vec<u8> =
             lens.iter().take(MAX_IOV_LENS).flat_map(|len| len.to_le_bytes()).collect();
+        let name = &name[..name.len().min(MAX_NAME_LEN)];
         let call = Call {
             head,
             iov_lens: &listed,
-            name: &name[..name.len().min(MAX_NAME_LEN)],
+            name,
             control: &control,
             payload: &payload,
         };
         let mut room = [0; CALL_FRONT_LEN];
-        let len = codec::call_front(
-            &mut room, 7, 8, &head, lens.iter().copied(), &name, control.len(), payload.len(),
+        let front = codec::call_front(
+            &mut room, (7, 8), &head, lens.iter().copied(),
+            (name.len(), control.len(), payload.len()),
         ).unwrap();
-        let payload_len = (payload.len() as u64).to_le_bytes();
-        let pieces = [&room[..len], &control, &payload_len, &payload].concat();
+        let (first, rest) = room[..front.len].split_at(front.name_at);
+        let (second, third) = rest.split_at(front.control_at - front.name_at);
+        let pieces = [first, name, second, &control, third, &payload].concat();
         prop_assert_eq!(pieces, encode(7, 8, &Record::Call(call)));
         prop_assert!(call.iov_lens().eq(lens.iter().copied().take(MAX_IOV_LENS)));
     }

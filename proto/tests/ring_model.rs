@@ -140,10 +140,30 @@ impl State {
         result
     }
 
+    /// What producers do in one go is what they do here step by step.
+    fn check_run(&self, claiming: Claiming) {
+        let memory = || RefCell::new(self.memory.clone());
+        let [whole, steps] = [0, 1].map(|_| Stepped { memory: memory(), accesses: Cell::new(0) });
+        let mut stepping = claiming;
+        // Alone with a viewer that stopped while it freed, it would look for ever.
+        let ends = (0..20).find_map(|_| match stepping.step(&steps) {
+            Progress::Going => None,
+            end => Some(end),
+        });
+        let Some(end) = ends else {
+            return assert!(self.is_freeing && claiming.run(&whole) == Progress::Full);
+        };
+        assert!(claiming.run(&whole) == end && whole.memory == steps.memory);
+        assert_eq!(whole.accesses, steps.accesses);
+    }
+
     /// The state after a producer's next step; None if it does nothing any more.
     fn produce(&self, mix: usize, number: usize) -> Option<Self> {
         let mut next = self.clone();
         let Producer { doing, record } = self.producers[number].clone();
+        if let (Doing::Claiming(claiming), true) = (doing, doing == begin(mix, number, record)) {
+            self.check_run(claiming);
+        }
         let becomes = match doing {
             Doing::Dead | Doing::Finished => return None,
             Doing::Claiming(mut claiming) => match next.step(|_, words| claiming.step(words)) {

@@ -12,12 +12,6 @@ use crate::sys::socket::PATH_ROOM;
 /// Room for a file's path, in bytes.
 const FILE_ROOM: usize = libc::PATH_MAX as usize;
 
-/// Most bytes of the executable's path in a Hello.
-pub(crate) const EXE_ROOM: usize = 1024;
-
-/// Most bytes of the arguments in a Hello.
-pub(crate) const ARGV_ROOM: usize = 2048;
-
 /// How long a record waits for a slow viewer unless `NLHOOK_BLOCK_MS` says otherwise.
 const BLOCK_MS: u64 = 50;
 
@@ -51,12 +45,6 @@ impl<const ROOM: usize> Bytes<ROOM> {
         Some(())
     }
 
-    /// Appends as much of `bytes` as fits.
-    fn push_cut(&mut self, bytes: &[u8]) {
-        let room = ROOM.saturating_sub(self.len);
-        let _ = self.push(bytes.get(..room).unwrap_or(bytes));
-    }
-
     fn of(parts: &[&[u8]]) -> Option<Self> {
         let mut all = Self::new();
         for part in parts {
@@ -72,6 +60,17 @@ impl<const ROOM: usize> Bytes<ROOM> {
     }
 }
 
+/// What is done about the functions whose netlink stays inside libc.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Libc {
+    /// Nothing.
+    Off,
+    /// They are recorded as calls.
+    Name,
+    /// Their netlink is caught where that can be.
+    Capture,
+}
+
 /// The shim's settings.
 pub(crate) struct Config {
     /// Path of the viewer's socket; `None` if there is to be no viewer.
@@ -80,20 +79,18 @@ pub(crate) struct Config {
     pub(crate) socket_is_named: bool,
     /// The shape of the ring to share with the viewer; `None` if records are to go over the socket.
     pub(crate) ring: Option<Layout>,
+    /// What is done about netlink inside libc.
+    pub(crate) libc: Libc,
     /// Path of the capture file, absolute and terminated.
-    file: Option<Bytes<FILE_ROOM>>,
+    file: Option<&'static Bytes<FILE_ROOM>>,
     /// How long a record waits for a slow viewer; 0 to drop it at once.
     pub(crate) block_ns: u64,
-    /// Path of the executable; may be cut.
-    pub(crate) exe: Bytes<EXE_ROOM>,
-    /// The arguments, each ended by a NUL; may be cut.
-    pub(crate) argv: Bytes<ARGV_ROOM>,
 }
 
 impl Config {
     /// Path of the capture file, if there is to be one.
     pub(crate) fn file(&self) -> Option<&CStr> {
-        CStr::from_bytes_until_nul(self.file.as_ref()?.as_slice()).ok()
+        CStr::from_bytes_until_nul(self.file?.as_slice()).ok()
     }
 }
 
@@ -113,6 +110,7 @@ struct Environment<'a> {
     ring: Option<&'a [u8]>,
     when_full: Option<&'a [u8]>,
     block_ms: Option<&'a [u8]>,
+    libc: Option<&'a [u8]>,
     runtime_dir: Option<&'a [u8]>,
 }
 
@@ -129,6 +127,7 @@ impl<'a> Environment<'a> {
                 b"NLHOOK_RING" => &mut all.ring,
                 b"NLHOOK_WHEN_FULL" => &mut all.when_full,
                 b"NLHOOK_BLOCK_MS" => &mut all.block_ms,
+                b"NLHOOK_LIBC" => &mut all.libc,
                 b"XDG_RUNTIME_DIR" => &mut all.runtime_dir,
                 _ => continue,
             };
@@ -145,10 +144,7 @@ impl<'a> Environment<'a> {
 ///
 /// Without a transport that this version knows, and in a program with more rights than its caller,
 /// there are none.
-pub(crate) fn start<'a>(
-    environment: impl Iterator<Item = &'a CStr>,
-    argv: impl Iterator<Item = &'a CStr>,
-) {
+pub(crate) fn start<'a>(environment: impl Iterator<Item = &'a CStr>) {
     if sys::is_secure() {
         return;
     }
@@ -167,10 +163,13 @@ pub(crate) fn start<'a>(
         socket: socket_path(&environment),
         socket_is_named: environment.socket.is_some(),
         ring,
-        file: environment.file.and_then(absolute),
+        libc: match environment.libc {
+            Some(b"off") => Libc::Off,
+            Some(b"name") => Libc::Name,
+            _ => Libc::Capture,
+        },
+        file: environment.file.and_then(absolute).and_then(sys::memory::keep),
         block_ns: block_ms.saturating_mul(1_000_000),
-        exe: Bytes::filled_by(|room| sys::file::read_link(c"/proc/self/exe", room)),
-        argv: arguments(argv),
     };
     if let Some(config) = sys::memory::keep(config) {
         // Fails only if there are some already.
@@ -206,17 +205,6 @@ fn absolute(path: &[u8]) -> Option<Bytes<FILE_ROOM>> {
     all.push(path)?;
     all.push(b"\0")?;
     Some(all)
-}
-
-fn arguments<'a>(argv: impl Iterator<Item = &'a CStr>) -> Bytes<ARGV_ROOM> {
-    let mut all = Bytes::new();
-    for argument in argv {
-        all.push_cut(argument.to_bytes_with_nul());
-    }
-    if all.len == 0 {
-        return Bytes::filled_by(|room| sys::file::read_start(c"/proc/self/cmdline", room));
-    }
-    all
 }
 
 fn number(text: &[u8]) -> Option<u64> {

@@ -1,17 +1,18 @@
 //! Which descriptors are netlink sockets.
 //!
-//! Calls on the life cycle of a descriptor only *forget*; only a probe *learns*. And what was
-//! learned is believed only while the descriptor still has the inode it was learned with: so a
-//! stale entry (a descriptor closed by a bare system call, or by a vfork child) costs one probe and
-//! is never a wrong record.
+//! Calls on the life cycle of a descriptor only *forget*; only a probe *learns*. And what was learned
+//! is believed only while the descriptor still has the inode it was learned with. That is asked
+//! whenever there is a doubt, and once a [`MOMENT_NS`] without one: a number that changes hands unseen
+//! (by a bare system call, or io_uring) and is used as a socket again within the same moment is the
+//! one case that goes unnoticed.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use nlproto::Socket;
 
-use crate::process::TABLE_LEN;
-use crate::{process, sys};
+use crate::process::{Process, TABLE_LEN};
+use crate::{confinement, process, sys, thread};
 
 /// Nothing is known.
 const UNKNOWN: u8 = 0;
@@ -26,6 +27,26 @@ const PROTOCOL: u8 = 0x1f;
 
 static STATES: [AtomicU8; TABLE_LEN] = [const { AtomicU8::new(UNKNOWN) }; TABLE_LEN];
 static INODES: [AtomicU64; TABLE_LEN] = [const { AtomicU64::new(0) }; TABLE_LEN];
+/// The [`moment`] in which the inode was last looked at.
+static SEEN: [AtomicU32; TABLE_LEN] = [const { AtomicU32::new(0) }; TABLE_LEN];
+
+/// How long a descriptor without a doubt is believed to be what it was, in nanoseconds.
+const MOMENT_NS: u64 = 1 << 20;
+
+/// How much there is to be said for a descriptor being what it was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// A call has just succeeded that only sockets know.
+    None,
+    /// It may be anything.
+    Some,
+}
+
+/// The moment of a time by the monotonic clock. Never 0, which is before all.
+fn moment(now_ns: u64) -> u32 {
+    let low = now_ns / MOMENT_NS & u64::from(u32::MAX);
+    u32::try_from(low).unwrap_or(0) | 1 << 31
+}
 
 /// How many descriptors a program may inherit before some go unnoticed.
 const INHERITED: i32 = 64;
@@ -71,7 +92,8 @@ pub(crate) fn forget(fd: i32) {
         Class::Unknown => {}
         Class::Other => set(fd, UNKNOWN),
         Class::Netlink => {
-            let Some(process) = process::current().filter(|process| !process.is_guest()) else {
+            let Some(process) = process::current().filter(|process| !thread::may_be_guest(process))
+            else {
                 return;
             };
             set(fd, UNKNOWN);
@@ -95,18 +117,42 @@ fn set(fd: i32, state: u8) {
 }
 
 /// The protocol of a descriptor, if it is a netlink socket now.
-pub(crate) fn protocol(fd: i32) -> Option<i32> {
+///
+/// Where the kernel may not be asked, what was known before is believed.
+#[inline]
+pub(crate) fn protocol(process: &Process, fd: i32, now_ns: u64, doubt: Doubt) -> Option<i32> {
     let state = state(fd);
     if state == OTHER {
         return None;
     }
     if state & NETLINK != 0 {
-        let inode = index(fd).and_then(|index| INODES.get(index))?.load(Ordering::Relaxed);
-        if sys::file::stat(fd).is_some_and(|stat| stat.inode == inode) {
-            return Some(i32::from(state & PROTOCOL));
+        let protocol = Some(i32::from(state & PROTOCOL));
+        let index = index(fd)?;
+        let (inode, seen) = INODES.get(index).zip(SEEN.get(index))?;
+        let moment = moment(now_ns);
+        let is_guest = thread::may_be_guest(process);
+        let is_fresh = seen.load(Ordering::Relaxed) == moment && doubt == Doubt::None && !is_guest;
+        if is_fresh || confinement::is_confined() {
+            return protocol;
+        }
+        let known = inode.load(Ordering::Relaxed);
+        if sys::file::stat(fd).is_some_and(|stat| stat.inode == known) {
+            if !is_guest {
+                seen.store(moment, Ordering::Relaxed);
+            }
+            return protocol;
         }
     }
+    if confinement::is_confined() {
+        return None;
+    }
     probe(fd).map(|socket| socket.protocol)
+}
+
+/// Learns of a socket that was made where the kernel may not be asked about it.
+pub(crate) fn made(fd: i32, protocol: i32) {
+    let Ok(protocol @ 0..=PROTOCOL) = u8::try_from(protocol) else { return };
+    set(fd, NETLINK | UNBOUND | protocol);
 }
 
 /// Asks the kernel what a descriptor is, and learns the answer; a vfork child's descriptors are not
@@ -119,7 +165,7 @@ pub(crate) fn probe(fd: i32) -> Option<Socket> {
             return None;
         }
         _ => {
-            if process::current().is_some_and(|process| !process.is_guest()) {
+            if process::current().is_some_and(|process| !thread::may_be_guest(process)) {
                 forget(fd);
                 set(fd, OTHER);
             }
@@ -146,9 +192,15 @@ pub(crate) fn probe(fd: i32) -> Option<Socket> {
 fn learn(socket: &Socket) {
     let Some(inode) = index(socket.fd).and_then(|index| INODES.get(index)) else { return };
     let Ok(protocol @ 0..=PROTOCOL) = u8::try_from(socket.protocol) else { return };
-    let Some(process) = process::current().filter(|process| !process.is_guest()) else { return };
+    let Some(process) = process::current().filter(|process| !thread::may_be_guest(process)) else {
+        return;
+    };
     if inode.swap(socket.inode, Ordering::Relaxed) != socket.inode {
         process.unannounce(socket.fd);
+    }
+    if let Some(seen) = index(socket.fd).and_then(|index| SEEN.get(index)) {
+        // To be looked at again, since nothing says when this was.
+        seen.store(0, Ordering::Relaxed);
     }
     let unbound = if socket.portid == 0 { UNBOUND } else { 0 };
     set(socket.fd, NETLINK | unbound | protocol);

@@ -8,12 +8,13 @@
 //!    errno reach the caller untouched. (`every_call_is_made_exactly_once`,
 //!    `results_errno_and_bad_pointers_are_as_without`; that no hook can panic, which redhook would
 //!    answer with a second call: `no_hook_can_reach_a_panic`)
-//! 2. The program behaves as without us: no thread, no signal handler, no lock, no allocation on the
-//!    hook path, no change to its descriptors but one, parked high, for each link.
+//! 2. The program behaves as without us: no thread, no lock, no allocation on the hook path, no change
+//!    to its descriptors but one, parked high, where a link needs one; and no signal handler, but for
+//!    SIGSYS while a window into libc is open, in a program that has none for it.
 //!    (`descriptors_and_threads_are_as_without`, `hooks_do_not_allocate`,
 //!    `a_signal_handler_that_sends_is_recorded_whole`)
-//! 3. It reads no memory that the kernel has not just accepted; the caller's bytes it does not read
-//!    at all, but has the kernel gather them. (`results_errno_and_bad_pointers_are_as_without`)
+//! 3. It reads no memory that the kernel has not just accepted.
+//!    (`results_errno_and_bad_pointers_are_as_without`)
 //! 4. It writes to no descriptor that is not its own, even when the program closes all descriptors,
 //!    puts its own under our numbers, forks or execs.
 //!    (`a_program_that_closes_everything_gets_no_foreign_byte`)
@@ -32,26 +33,33 @@
 //!    `threads_are_recorded_whatever_becomes_of_them`,
 //!    `a_program_under_strict_seccomp_lives`, `a_limit_on_file_sizes_never_ends_the_program`)
 //!
-//! # Limits
+//! # System calls of our own
 //!
-//! A record over a descriptor takes system calls: fstat, gettid and sendmsg (writev for a file), and
-//! a few more for a socket seen for the first time. A seccomp filter that lets the program use
-//! netlink but kills it for one of these kills it. Calls on anything else take none.
+//! A record into a ring takes none. A socket seen for the first time takes a few, one that is used after a
+//! while an fstat, a record over a descriptor an fstat and a sendmsg (writev for a file). Calls on anything
+//! else take none. Once the program has put itself under a seccomp filter the shim makes none at all
+//! (`confinement`).
 //!
 //! # The path of a call
 //!
 //! `hooks` → the real call → `record` asks `fdtable` whether it was netlink → `view` says
-//! where the bytes lie → `link` has them gathered into a frame. `process` is what a fork
-//! changes, `config` what the environment says, `sys` the kernel. `unsafe` lives in `hooks`,
-//! `real`, `view`, `sys` and `init` only.
+//! where the bytes lie → `link` has them gathered into a frame. `interpose` is how the hooks come to
+//! stand in front of libc's functions, `window` how what libc says inside itself is seen, `process` and
+//! `thread` are what a fork changes, `config` is what the environment says, `sys` the kernel. `unsafe` lives
+//! in `hooks`, `interpose`, `view`, `thread`, `window`, `sys` and `init` only.
+#![cfg_attr(feature = "portable", no_std)]
 
 mod config;
+mod confinement;
 mod fdtable;
 mod hooks;
 mod init;
+mod interpose;
 mod link;
 mod process;
-mod real;
 mod record;
 mod sys;
+mod thread;
 mod view;
+#[cfg(target_arch = "x86_64")]
+mod window;

@@ -9,7 +9,9 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use once_cell::race::OnceRef;
 
-use crate::sys;
+#[cfg(target_arch = "x86_64")]
+use crate::window::Users;
+use crate::{sys, thread};
 
 /// Descriptors that the tables know of.
 pub(crate) const TABLE_LEN: usize = 4096;
@@ -96,6 +98,10 @@ pub(crate) struct Process {
     key: AtomicU64,
     pid: AtomicU32,
     pid_namespace: AtomicU64,
+    /// A bit for each window's place that is taken.
+    places: AtomicU32,
+    #[cfg(target_arch = "x86_64")]
+    window_users: Users,
     /// By [`crate::link::Kind`].
     accounts: [Account; 2],
 }
@@ -104,6 +110,12 @@ impl Process {
     /// The key that every frame of this process has.
     pub(crate) fn key(&self) -> u64 {
         self.key.load(Ordering::Relaxed)
+    }
+
+    /// Asks which pid namespace it is in.
+    pub(crate) fn find_pid_namespace(&self) {
+        let namespace = sys::file::inode_at(c"/proc/self/ns/pid").unwrap_or(0);
+        self.pid_namespace.store(namespace, Ordering::Relaxed);
     }
 
     /// Inode of its pid namespace; 0 if that is not known.
@@ -138,16 +150,58 @@ impl Process {
         }
     }
 
+    /// Takes one of so many places for windows.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn take_place(&self, count: usize) -> Option<usize> {
+        loop {
+            let taken = self.places.load(Ordering::Relaxed);
+            let free = taken.trailing_ones();
+            let index = usize::try_from(free).ok().filter(|index| *index < count)?;
+            let now = taken | 1 << free;
+            if self.places.compare_exchange(taken, now, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            {
+                return Some(index);
+            }
+        }
+    }
+
+    /// Gives a place back.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn give_place(&self, index: usize) {
+        if let Some(bit) = u32::try_from(index).ok().and_then(|index| 1_u32.checked_shl(index)) {
+            self.places.fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    /// The threads that have windows.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn window_users(&self) -> &Users {
+        &self.window_users
+    }
+
     /// Begins anew. Whoever comes second, be it a thread or a signal handler, changes nothing.
     fn begin(&self) {
         let pid = sys::pid();
         self.pid.store(pid, Ordering::Relaxed);
-        let namespace = sys::file::inode_at(c"/proc/self/ns/pid").unwrap_or(0);
-        self.pid_namespace.store(namespace, Ordering::Relaxed);
+        // The image's own is asked for when it is needed; a child may have gone to another.
+        if IMAGE.load(Ordering::Relaxed) != 0 {
+            self.find_pid_namespace();
+        }
         // Never 0, which means that the process has not begun.
         let start = sys::monotonic_ns() & u64::from(u32::MAX);
         let key = ((u64::from(pid) << 32) ^ start).max(1);
         let _ = self.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// What there is to do in a forked child.
+    #[cold]
+    fn go_on(&self) {
+        if !WIPED.load(Ordering::Relaxed) && self.is_guest() {
+            self.clear();
+        }
+        if self.key.load(Ordering::Acquire) == 0 {
+            self.begin();
+        }
     }
 
     /// What the kernel does in a forked child, where it can.
@@ -155,6 +209,9 @@ impl Process {
         for account in &self.accounts {
             account.clear();
         }
+        self.places.store(0, Ordering::Relaxed);
+        #[cfg(target_arch = "x86_64")]
+        self.window_users.clear();
         self.key.store(0, Ordering::Release);
     }
 }
@@ -167,24 +224,31 @@ static IMAGE: AtomicU64 = AtomicU64::new(0);
 /// Whether the kernel clears the memory in a forked child.
 static WIPED: AtomicBool = AtomicBool::new(false);
 
-/// Makes the process known; the library's constructor calls it once.
-pub(crate) fn start() {
-    let Some((process, wiped)) = sys::memory::wiped_on_fork::<Process>() else { return };
+/// The process that the caller runs in, made known if it is not: there is somebody to speak to. `None`
+/// without memory, and in a vfork child, which is not the process whose memory it would begin in.
+pub(crate) fn start() -> Option<&'static Process> {
+    if let Some(process) = current() {
+        return Some(process);
+    }
+    if thread::is_borrowed() {
+        return None;
+    }
+    let (process, wiped) = sys::memory::wiped_on_fork::<Process>()?;
     process.begin();
-    IMAGE.store(process.key(), Ordering::Relaxed);
     WIPED.store(wiped, Ordering::Relaxed);
-    // Fails only if there is one already.
-    let _ = PROCESS.set(process);
+    if PROCESS.set(process).is_ok() {
+        IMAGE.store(process.key(), Ordering::Relaxed);
+    }
+    // If another thread was faster, it is that one's.
+    current()
 }
 
-/// The process that the caller runs in; `None` before the constructor and without memory.
+/// The process that the caller runs in; `None` before there was anybody to speak to.
+#[inline]
 pub(crate) fn current() -> Option<&'static Process> {
     let process = PROCESS.get()?;
-    if !WIPED.load(Ordering::Relaxed) && process.is_guest() {
-        process.clear();
-    }
-    if process.key.load(Ordering::Acquire) == 0 {
-        process.begin();
+    if process.key.load(Ordering::Acquire) == 0 || !WIPED.load(Ordering::Relaxed) {
+        process.go_on();
     }
     Some(process)
 }

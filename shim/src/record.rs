@@ -5,13 +5,14 @@
 //! errno back as the real call left it.
 #![forbid(unsafe_code)]
 
-use nlproto::Function;
 use nlproto::function::Kind;
 use nlproto::record::CallHead;
+use nlproto::{Function, Origin};
 
-use crate::fdtable::{self, Class};
+use crate::fdtable::{self, Class, Doubt};
+use crate::link::Speaker;
 use crate::view::{Messages, View};
-use crate::{config, link, sys};
+use crate::{config, confinement, link, process, sys, thread};
 
 /// A call that may be worth a record has begun. Holds nothing that would have to be given back: the
 /// real call may never return.
@@ -26,7 +27,7 @@ impl Before {
         match fdtable::class(fd) {
             Class::Other => None,
             Class::Netlink => Self::anywhere(),
-            Class::Unknown if fd >= 0 && config::current().is_some() => Some(Self::now()),
+            Class::Unknown if fd >= 0 => Self::anywhere(),
             Class::Unknown => None,
         }
     }
@@ -56,6 +57,7 @@ impl Before {
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
     function: Function,
+    origin: Origin,
     fd: i32,
     ret: i64,
     flags: i32,
@@ -67,7 +69,12 @@ impl Call {
     /// A call of `function` on `fd` that returned `ret`.
     pub(crate) fn new(function: Function, fd: i32, ret: impl TryInto<i64>) -> Self {
         let ret = ret.try_into().unwrap_or(i64::MAX);
-        Self { function, fd, ret, flags: 0, count: 0, args: [0; 3] }
+        Self { function, origin: Origin::Program, fd, ret, flags: 0, count: 0, args: [0; 3] }
+    }
+
+    /// Made by somebody else, or otherwise, than by the program calling the function.
+    pub(crate) fn origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// With its flags argument.
@@ -85,18 +92,29 @@ impl Call {
         Self { args, ..self }
     }
 
+    /// Whether the call leaves a doubt that its descriptor is the socket that it was: it failed, or is
+    /// made on all kinds of files, or brought an address that is not netlink's.
+    fn doubt(&self, after: &After, view: &View) -> Doubt {
+        let is_of_sockets = self.ret >= 0 || after.errno == libc::EAGAIN;
+        if is_of_sockets && !self.function.is_of_files() && !view.is_foreign() {
+            Doubt::None
+        } else {
+            Doubt::Some
+        }
+    }
+
     fn head(
         &self,
-        before: Before,
-        after: &After,
+        speaker: Speaker,
+        (before, after): (Before, &After),
         protocol: i32,
         index: u32,
         view: &View,
     ) -> CallHead {
         CallHead {
-            function: self.function as u32,
+            function: self.function as u32 | self.origin.bits(),
             fd: self.fd,
-            tid: sys::tid(),
+            tid: thread::id(speaker.process()),
             protocol,
             enter_ns: before.enter_ns,
             exit_ns: after.exit_ns,
@@ -134,25 +152,27 @@ impl After {
     }
 }
 
-/// The protocol of the call's socket, if it is netlink and somebody reads.
-fn protocol(call: &Call) -> Option<i32> {
-    let protocol = fdtable::protocol(call.fd)?;
-    if !link::is_live() {
-        link::look();
-    }
+/// Who speaks of a call, and the protocol of its socket, if it is netlink and somebody reads.
+#[inline]
+fn netlink(call: &Call, after: &After, view: &View) -> Option<(Speaker, i32)> {
+    let speaker = Speaker::current()?;
+    let process = speaker.process();
+    let doubt = call.doubt(after, view);
+    let protocol = fdtable::protocol(process, call.fd, after.exit_ns, doubt)?;
     if call.ret >= 0 && call.function.kind() == Kind::Send && fdtable::is_unbound(call.fd) {
         // The kernel has just given it a port id.
         link::unannounce(call.fd);
     }
-    Some(protocol)
+    Some((speaker, protocol))
 }
 
 /// Records a call that moves bytes, or asks about a socket.
 #[inline(never)]
 pub(crate) fn call(before: Before, call: Call, view: &View) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
-        link::call(&call.head(before, &after, protocol, 0, view), view);
+    if let Some((speaker, protocol)) = netlink(&call, &after, view) {
+        let head = call.head(speaker, (before, &after), protocol, 0, view);
+        link::call(speaker, &head, view);
     }
     after.restore();
 }
@@ -161,8 +181,9 @@ pub(crate) fn call(before: Before, call: Call, view: &View) {
 #[inline(never)]
 pub(crate) fn change(before: Before, call: Call, view: &View) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
-        link::call(&call.head(before, &after, protocol, 0, view), view);
+    if let Some((speaker, protocol)) = netlink(&call, &after, view) {
+        let head = call.head(speaker, (before, &after), protocol, 0, view);
+        link::call(speaker, &head, view);
         link::unannounce(call.fd);
     }
     after.restore();
@@ -172,13 +193,16 @@ pub(crate) fn change(before: Before, call: Call, view: &View) {
 #[inline(never)]
 pub(crate) fn messages(before: Before, call: Call, messages: Messages) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
+    if let Some((speaker, protocol)) = netlink(&call, &after, &View::nothing()) {
+        let one = |view: &View, index| {
+            let head = call.head(speaker, (before, &after), protocol, index, view);
+            link::call(speaker, &head, view);
+        };
         if call.ret <= 0 {
-            let view = View::nothing();
-            link::call(&call.head(before, &after, protocol, 0, &view), &view);
+            one(&View::nothing(), 0);
         }
         for (view, index) in messages.views().zip(0..) {
-            link::call(&call.head(before, &after, protocol, index, &view), &view);
+            one(&view, index);
         }
     }
     after.restore();
@@ -189,12 +213,12 @@ pub(crate) fn messages(before: Before, call: Call, messages: Messages) {
 #[inline(never)]
 pub(crate) fn unseen(before: Before, call: Call, asked: usize) {
     let after = After::now();
-    if let Some(protocol) = protocol(&call) {
-        let view = View::nothing();
-        let mut head = call.head(before, &after, protocol, 0, &view);
+    let view = View::nothing();
+    if let Some((speaker, protocol)) = netlink(&call, &after, &view) {
+        let mut head = call.head(speaker, (before, &after), protocol, 0, &view);
         head.buf_len = asked as u64;
         head.payload_total = u64::try_from(call.ret).unwrap_or(0);
-        link::call(&head, &view);
+        link::call(speaker, &head, &view);
     }
     after.restore();
 }
@@ -206,12 +230,26 @@ pub(crate) fn new_socket(before: Before, call: Call) {
     let mut protocol = -1;
     if call.fd >= 0 {
         fdtable::forget(call.fd);
+        if confinement::is_confined() {
+            let [_, _, asked] = call.args;
+            fdtable::made(call.fd, asked);
+        }
         link::look();
-        protocol = fdtable::protocol(call.fd).unwrap_or(-1);
     }
-    let view = View::nothing();
-    link::call(&call.head(before, &after, protocol, 0, &view), &view);
+    if let (Some(process), 0..) = (process::current(), call.fd) {
+        let known = fdtable::protocol(process, call.fd, after.exit_ns, Doubt::Some);
+        protocol = known.unwrap_or(-1);
+    }
+    bare(before, &after, call, protocol);
     after.restore();
+}
+
+/// Records a call without bytes.
+fn bare(before: Before, after: &After, call: Call, protocol: i32) {
+    let Some(speaker) = Speaker::current() else { return };
+    let view = View::nothing();
+    let head = call.head(speaker, (before, after), protocol, 0, &view);
+    link::call(speaker, &head, &view);
 }
 
 /// Records a call whose netlink stays inside libc. What it returns may be a code of its own, with
@@ -219,12 +257,23 @@ pub(crate) fn new_socket(before: Before, call: Call) {
 #[inline(never)]
 pub(crate) fn internal(before: Before, call: Call, errno_counts: bool) {
     let after = After::now();
+    let Some(speaker) = Speaker::current() else { return after.restore() };
     let view = View::nothing();
-    let mut head = call.head(before, &after, -1, 0, &view);
+    let mut head = call.head(speaker, (before, &after), -1, 0, &view);
     if !errno_counts {
         head.errno = 0;
     }
-    link::call(&head, &view);
+    link::call(speaker, &head, &view);
+    after.restore();
+}
+
+/// Records that the program is about to confine itself; afterwards it could be too late.
+#[inline(never)]
+pub(crate) fn confining() {
+    let Some(before) = Before::anywhere() else { return };
+    let after = After::now();
+    // The thread's id and its process are known from here on.
+    bare(before, &after, Call::new(Function::Seccomp, -1, 0), -1);
     after.restore();
 }
 
@@ -232,7 +281,8 @@ pub(crate) fn internal(before: Before, call: Call, errno_counts: bool) {
 #[inline(never)]
 fn closing_netlink(fd: i32) -> Option<(Before, i32)> {
     let errno = sys::errno();
-    let protocol = if link::is_live() { fdtable::protocol(fd) } else { None };
+    let process = process::current().filter(|_| link::is_live());
+    let protocol = process.and_then(|process| fdtable::protocol(process, fd, 0, Doubt::Some));
     if protocol.is_some() {
         link::announce(fd);
     }
@@ -256,8 +306,7 @@ pub(crate) fn closing(fd: i32) -> Option<(Before, i32)> {
 #[inline(never)]
 pub(crate) fn closed((before, protocol): (Before, i32), call: Call) {
     let after = After::now();
-    let view = View::nothing();
-    link::call(&call.head(before, &after, protocol, 0, &view), &view);
+    bare(before, &after, call, protocol);
     after.restore();
 }
 

@@ -1,29 +1,17 @@
 #!/bin/sh
-# What a hooked call costs: tests/bench/hooks.sh [libnlhook.so]
-# Builds the release library unless one is given. Compare the lines of one run only.
+# What the shim costs a program: tests/bench/hooks.sh [libnlhook.so]
+# Builds the release programs; measures the library that is given, else the one that nlview carries.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-if [ $# -gt 0 ]; then
-    shim=$1
-else
-    (cd "$root" && cargo build --quiet --release -p nlhook)
-    shim=${CARGO_TARGET_DIR:-$root/target}/release/libnlhook.so
-fi
+target=${CARGO_TARGET_DIR:-$root/target}
+(cd "$root" && cargo build --quiet --release -p nlview)
+nlview=$target/release/nlview
+shim=${1:-$("$nlview" --shim-path)}
 work=$(mktemp -d)
 viewer=
 trap 'kill $viewer 2>/dev/null || :; rm -rf "$work"' EXIT
 cc -O2 -o "$work/hooks" "$root/tests/bench/hooks.c"
-"$work/hooks" viewer "$work/viewer.sock" &
+"$nlview" --listen="$work/viewer.sock" --output=/dev/null 2>"$work/errors" &
 viewer=$!
-sleep 0.2
-
-line() {
-    name=$1
-    shift
-    printf '%-22s' "$name"
-    env -u NLHOOK_SOCKET -u NLHOOK_FILE "$@" "$work/hooks" run
-}
-line 'without the shim'
-line 'shim, no viewer' LD_PRELOAD="$shim" NLHOOK_SOCKET="$work/nobody.sock"
-line 'shim, viewer' LD_PRELOAD="$shim" NLHOOK_SOCKET="$work/viewer.sock"
-line 'shim, file' LD_PRELOAD="$shim" NLHOOK_FILE="$work/x.nlcap"
+while [ ! -S "$work/viewer.sock" ]; do sleep 0.05; done
+"$work/hooks" compare "$(realpath "$shim")" "$work/viewer.sock"

@@ -43,6 +43,8 @@ struct Way {
 struct Around {
     /// The attributes that must stand before it.
     before: Vec<u8>,
+    /// How it begins.
+    head: Head,
     number: u16,
     /// What stands at the front of its payload.
     front: Vec<u8>,
@@ -61,14 +63,16 @@ pub fn variants(specs: &Specs, spec: &Spec) -> Vec<Variant> {
             continue;
         }
         let Some((owner, set)) = find_set(specs, owner, &set) else { continue };
+        let head = Head::of(set);
         for (attribute, number_in_set) in attributes(owner, set) {
             let Ok(attribute_number) = u16::try_from(number_in_set) else { continue };
             let layout = struct_of(specs, owner, attribute);
             let holes = layout.as_ref().map(|layout| layout.holes.clone()).unwrap_or_default();
             for len in lens(attribute, layout.as_ref().and_then(|layout| layout.size)) {
                 let payload: Vec<u8> = (0..len).map(|at| (at * 7 + 1) as u8).collect();
-                let bytes = way.message(&attribute_bytes(attribute_number, &payload));
-                let begin = bytes.len() - len.next_multiple_of(4);
+                let element = head.bytes(attribute_number, &payload);
+                let bytes = way.message(&element);
+                let begin = payload_begin(&way, head, attribute_number, len);
                 for sent in [true, false] {
                     let line = Line { protocol: number.to_string(), sent, bytes: bytes.clone() };
                     let name = |value| text(value, "name").unwrap_or_default();
@@ -86,7 +90,7 @@ pub fn variants(specs: &Specs, spec: &Spec) -> Vec<Variant> {
             for (before, inner) in inside(owner, set, attribute) {
                 let mut deeper = way.clone();
                 let front = front.clone();
-                deeper.around.push(Around { before, number: attribute_number, front });
+                deeper.around.push(Around { before, head, number: attribute_number, front });
                 ways.push_back((owner, inner, deeper));
             }
         }
@@ -98,9 +102,9 @@ impl Way {
     /// A message with this inside.
     fn message(&self, attribute: &[u8]) -> Vec<u8> {
         let mut inner = attribute.to_vec();
-        for Around { before, number, front } in self.around.iter().rev() {
+        for Around { before, head, number, front } in self.around.iter().rev() {
             let payload = [front.as_slice(), &inner].concat();
-            inner = [before.as_slice(), &attribute_bytes(*number | 0x8000, &payload)].concat();
+            inner = [before.as_slice(), &head.bytes(head.nested(*number), &payload)].concat();
         }
         let payload = [self.header.as_slice(), &inner].concat();
         let len = u32::try_from(payload.len() + 16).expect("a small message");
@@ -113,13 +117,76 @@ impl Way {
     }
 }
 
-/// An attribute with its padding.
-fn attribute_bytes(number: u16, payload: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(payload.len() + 4).expect("a small attribute");
-    let mut bytes = [len.to_le_bytes(), number.to_le_bytes()].concat();
-    bytes.extend(payload);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
+/// Where the payload of the innermost attribute begins, whatever padding follows it and what is around.
+fn payload_begin(way: &Way, head: Head, number: u16, len: usize) -> usize {
+    let with = |byte| way.message(&head.bytes(number, &vec![byte; len]));
+    let (one, other) = (with(1), with(2));
+    one.iter().zip(&other).position(|(a, b)| a != b).unwrap_or(one.len())
+}
+
+/// How the elements of a set begin: as `struct nlattr`, or as the set's `element-header` says.
+#[derive(Clone, Copy)]
+struct Head {
+    type_len: usize,
+    length_len: usize,
+    length_first: bool,
+    big_endian: bool,
+    counts_all: bool,
+    align: usize,
+    own: bool,
+}
+
+impl Head {
+    fn of(set: &Value) -> Self {
+        let Some(header) = set.get("element-header") else {
+            return Self {
+                type_len: 2,
+                length_len: 2,
+                length_first: true,
+                big_endian: false,
+                counts_all: true,
+                align: 4,
+                own: false,
+            };
+        };
+        let width = |key| if text(header, key) == Some("u16") { 2 } else { 1 };
+        Self {
+            type_len: width("type"),
+            length_len: width("length"),
+            length_first: text(header, "first") == Some("length"),
+            big_endian: text(header, "byte-order") == Some("big-endian"),
+            counts_all: text(header, "counts") == Some("all"),
+            align: integer(header, "align").unwrap_or(1) as usize,
+            own: true,
+        }
+    }
+
+    const fn len(self) -> usize {
+        self.type_len + self.length_len
+    }
+
+    /// The type of an element that holds others.
+    const fn nested(self, number: u16) -> u16 {
+        if self.own { number } else { number | 0x8000 }
+    }
+
+    /// An element with its padding.
+    fn bytes(self, number: u16, payload: &[u8]) -> Vec<u8> {
+        let counted = payload.len() + if self.counts_all { self.len() } else { 0 };
+        let field = |value: usize, width: usize| {
+            let bytes = (value as u64).to_be_bytes();
+            let mut field = bytes[bytes.len() - width..].to_vec();
+            if !self.big_endian {
+                field.reverse();
+            }
+            field
+        };
+        let (kind, len) = (field(number.into(), self.type_len), field(counted, self.length_len));
+        let mut bytes = if self.length_first { [len, kind] } else { [kind, len] }.concat();
+        bytes.extend(payload);
+        bytes.resize(bytes.len().next_multiple_of(self.align), 0);
+        bytes
+    }
 }
 
 /// The messages to begin from: one for each operation that says its attribute set.
@@ -214,7 +281,8 @@ fn inside(spec: &Spec, set: &Value, attribute: &Value) -> Vec<(Vec<u8>, String)>
         // Only what a string chooses: the kinds of links, of queueing disciplines …
         if let (Some(value), Some(name)) = (text(format, "value"), text(format, "attribute-set")) {
             let word = [value.as_bytes(), &[0]].concat();
-            inside.push((attribute_bytes(*number as u16, &word), name.to_owned()));
+            let head = Head::of(set);
+            inside.push((head.bytes(*number as u16, &word), name.to_owned()));
         }
     }
     inside

@@ -5,10 +5,13 @@
 //! reference to it is ever given out. What the words mean is [`nlproto::ring`]'s.
 //!
 //! This crate is small so that it can be read whole: it is the only unsafe code that the viewer
-//! relies on. It calls the kernel by number, since the shim hooks libc's functions, and sets errno.
+//! relies on. It calls the kernel by number ([`kernel`]), since the shim hooks libc's functions.
 #![no_std]
 
-use core::ffi::{c_int, c_long, c_void};
+pub mod kernel;
+
+use core::ffi::c_int;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +24,8 @@ const SEALS: c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
 /// Why a file is not mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Error {
-    /// The kernel refuses; errno says why.
-    Kernel,
+    /// The kernel refuses, and says why.
+    Kernel(kernel::Errno),
     /// It is no memory file that is sealed against changes of its length.
     NotSealed,
     /// Its length is not that of a ring.
@@ -60,48 +63,49 @@ unsafe impl Sync for Map {}
 /// # Errors
 /// [`Error::Kernel`].
 pub fn create(layout: Layout) -> Result<c_int, Error> {
-    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    let flags = (libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) as usize;
+    let name = c"nlring".as_ptr().expose_provenance();
     // SAFETY: a terminated name.
-    let fd = unsafe { libc::syscall(libc::SYS_memfd_create, c"nlring".as_ptr(), flags) };
-    let fd = c_int::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or(Error::Kernel)?;
-    let len = layout.file_len() as u64;
+    let fd = unsafe { kernel::call(libc::SYS_memfd_create, [name, flags, 0, 0, 0, 0]) };
+    let fd = c_int::try_from(fd.map_err(Error::Kernel)?).unwrap_or(-1);
     // SAFETY: touches no memory.
-    let sized = unsafe { libc::syscall(libc::SYS_ftruncate, c_long::from(fd), len) } == 0;
-    if sized && control(fd, libc::F_ADD_SEALS, SEALS) == 0 {
-        return Ok(fd);
+    let sized =
+        unsafe { kernel::call(libc::SYS_ftruncate, [argument(fd), layout.file_len(), 0, 0, 0, 0]) };
+    match sized.and_then(|_zero| control(fd, libc::F_ADD_SEALS, SEALS)) {
+        Ok(_) => Ok(fd),
+        Err(e) => {
+            // It is lost in any case.
+            // SAFETY: touches no memory; the descriptor is ours.
+            let _closed = unsafe { kernel::call(libc::SYS_close, [argument(fd), 0, 0, 0, 0, 0]) };
+            Err(Error::Kernel(e))
+        }
     }
-    // SAFETY: touches no memory; the descriptor is ours.
-    unsafe { libc::syscall(libc::SYS_close, c_long::from(fd)) };
-    Err(Error::Kernel)
 }
 
 /// Sees to it that nobody can write to a memory file any more, which fails as long as anybody has it
 /// mapped for writing: so it tells whether the last producer is gone.
 pub fn seal_if_unmapped(fd: c_int) -> bool {
-    control(fd, libc::F_ADD_SEALS, libc::F_SEAL_WRITE) == 0
+    control(fd, libc::F_ADD_SEALS, libc::F_SEAL_WRITE).is_ok()
 }
 
-fn control(fd: c_int, command: c_int, argument: c_int) -> c_long {
+/// An int as a register holds it.
+const fn argument(value: c_int) -> usize {
+    (value as isize).cast_unsigned()
+}
+
+fn control(fd: c_int, command: c_int, value: c_int) -> Result<usize, kernel::Errno> {
+    let arguments = [argument(fd), argument(command), argument(value), 0, 0, 0];
     // SAFETY: only for commands that take an integer or nothing.
-    unsafe {
-        libc::syscall(
-            libc::SYS_fcntl,
-            c_long::from(fd),
-            c_long::from(command),
-            c_long::from(argument),
-        )
-    }
+    unsafe { kernel::call(libc::SYS_fcntl, arguments) }
 }
 
-fn file_len(fd: c_int) -> Option<u64> {
+fn file_len(fd: c_int) -> Result<u64, Error> {
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    let arguments = [argument(fd), stat.as_mut_ptr().expose_provenance(), 0, 0, 0, 0];
     // SAFETY: on 64-bit systems libc's structure is the kernel's.
-    let ret = unsafe { libc::syscall(libc::SYS_fstat, c_long::from(fd), stat.as_mut_ptr()) };
-    if ret != 0 {
-        return None;
-    }
+    unsafe { kernel::call(libc::SYS_fstat, arguments) }.map_err(Error::Kernel)?;
     // SAFETY: zeroed, which is a value, then written by the kernel.
-    u64::try_from(unsafe { stat.assume_init_ref() }.st_size).ok()
+    Ok(u64::try_from(unsafe { stat.assume_init_ref() }.st_size).unwrap_or(0))
 }
 
 impl Map {
@@ -110,32 +114,23 @@ impl Map {
     /// # Errors
     /// It has not, or the kernel refuses.
     pub fn new(fd: c_int, access: Access) -> Result<Self, Error> {
-        let seals = control(fd, libc::F_GET_SEALS, 0);
-        if seals < 0 || seals & c_long::from(SEALS) != c_long::from(SEALS) {
+        let seals = control(fd, libc::F_GET_SEALS, 0).unwrap_or(0);
+        if seals & argument(SEALS) != argument(SEALS) {
             return Err(Error::NotSealed);
         }
-        let len = file_len(fd).ok_or(Error::Kernel)?;
+        let len = file_len(fd)?;
         let layout = Layout::of_file(len).ok_or(Error::Length(len))?;
         let (protection, flags) = match access {
             Access::Shared => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED),
             Access::Rest => (libc::PROT_READ, libc::MAP_PRIVATE),
         };
+        let arguments =
+            [0, layout.file_len(), argument(protection), argument(flags), argument(fd), 0];
         // SAFETY: a new mapping at a place of the kernel's choice.
-        let base = unsafe {
-            libc::syscall(
-                libc::SYS_mmap,
-                core::ptr::null::<c_void>(),
-                len,
-                c_long::from(protection),
-                c_long::from(flags),
-                c_long::from(fd),
-                0_i64,
-            )
-        };
-        // The kernel's errors are -1 after libc has set errno.
-        let base = usize::try_from(base).map_err(|_negative| Error::Kernel)?;
+        let base = unsafe { kernel::call(libc::SYS_mmap, arguments) }.map_err(Error::Kernel)?;
         let base = NonNull::new(core::ptr::with_exposed_provenance_mut(base));
-        Ok(Self { base: base.ok_or(Error::Kernel)?, layout, access })
+        let base = base.ok_or(Error::Kernel(libc::ENOMEM))?;
+        Ok(Self { base, layout, access })
     }
 
     /// Where things are in it.
@@ -163,37 +158,44 @@ impl Map {
         }
     }
 
-    /// Copies `len` bytes into the data from `offset` bytes behind a position; false, and nothing is
-    /// copied, if they would not lie before the end.
-    ///
-    /// # Safety
-    /// `from` is valid for reads of `len` bytes.
+    /// The data from a position on, of `len` bytes, to be written; `None` if they would not lie before
+    /// the end.
     #[inline]
-    pub unsafe fn copy_in(
-        &self,
-        position: u64,
-        offset: usize,
-        from: *const u8,
-        len: usize,
-    ) -> bool {
-        let Some(end) = offset.checked_add(len) else { return false };
-        let (Some(start), Access::Shared) = (self.layout.data(position, end), self.access) else {
-            return false;
+    pub fn room(&self, position: u64, len: usize) -> Option<Room<'_>> {
+        let (start, Access::Shared) = (self.layout.data(position, len)?, self.access) else {
+            return None;
         };
-        // SAFETY: the layout has just said that the end lies within the mapping, and `offset` is
-        // before it.
-        let to = unsafe { self.base.add(start.wrapping_add(offset)) };
-        // SAFETY: readable by the caller's promise, writable as above. They do not overlap: nobody
-        // but this crate knows where the mapping is. The viewer does not read what is not committed.
-        unsafe { core::ptr::copy_nonoverlapping(from, to.as_ptr(), len) };
-        true
+        // SAFETY: the layout has just said that it lies within the mapping.
+        let base = unsafe { self.base.add(start) };
+        Some(Room { base, len, map: PhantomData })
+    }
+
+    /// Has the processor fetch what a record of `len` bytes at a position would write to, so that its
+    /// writer need not wait for it.
+    #[inline]
+    pub fn prefetch(&self, position: u64, len: usize) {
+        /// Most lines that are worth it: a writer of more waits for memory in any case.
+        const MAX_LINES: usize = 4;
+        const LINE_LEN: usize = 64;
+        let granules = self.layout.granules();
+        let slot = self.layout.offset(Word::Slot(position & granules.wrapping_sub(1)));
+        let data = self.layout.data(position, LINE_LEN);
+        let (Some(slot), Some(data)) = (slot, data) else { return };
+        let lines = len.div_ceil(LINE_LEN).min(MAX_LINES);
+        prefetch_for_writing(self.base.as_ptr().wrapping_add(slot));
+        for line in 0..lines {
+            // Beyond the end it is but a hint in vain.
+            let offset = data.wrapping_add(line.wrapping_mul(LINE_LEN));
+            prefetch_for_writing(self.base.as_ptr().wrapping_add(offset));
+        }
     }
 
     /// Copies a slice into the data from a position on; false, and nothing is copied, if it would not
     /// lie before the end.
     pub fn put(&self, position: u64, bytes: &[u8]) -> bool {
+        let Some(room) = self.room(position, bytes.len()) else { return false };
         // SAFETY: a slice is valid for reads of its length.
-        unsafe { self.copy_in(position, 0, bytes.as_ptr(), bytes.len()) }
+        unsafe { room.copy_in(0, bytes.as_ptr(), bytes.len()) }
     }
 
     /// Copies bytes out of the data from a position on; false, and nothing is copied, if they would
@@ -224,6 +226,46 @@ impl Map {
     }
 }
 
+/// Space for a record's bytes.
+#[derive(Debug)]
+pub struct Room<'m> {
+    base: NonNull<u8>,
+    len: usize,
+    /// Mapped as long as this.
+    map: PhantomData<&'m Map>,
+}
+
+impl Room<'_> {
+    /// Copies `len` bytes to an offset; false, and nothing is copied, if they do not fit.
+    ///
+    /// # Safety
+    /// `from` is valid for reads of `len` bytes.
+    #[inline]
+    pub unsafe fn copy_in(&self, offset: usize, from: *const u8, len: usize) -> bool {
+        if offset.checked_add(len).is_none_or(|end| end > self.len) {
+            return false;
+        }
+        // SAFETY: within the room, which lies within the mapping.
+        let to = unsafe { self.base.add(offset) };
+        // SAFETY: readable by the caller's promise, writable as above. They do not overlap: nobody
+        // but this crate knows where the mapping is. The viewer does not read what is not committed.
+        unsafe { core::ptr::copy_nonoverlapping(from, to.as_ptr(), len) };
+        true
+    }
+}
+
+/// A hint to the processor, which takes any address.
+#[inline]
+fn prefetch_for_writing(place: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: changes nothing, and no address is wrong.
+    unsafe {
+        core::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 impl Words for Map {
     #[inline]
     fn load(&self, word: Word) -> u64 {
@@ -250,8 +292,9 @@ impl Words for Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        let len = self.layout.file_len() as u64;
+        let arguments = [self.base.as_ptr().addr(), self.layout.file_len(), 0, 0, 0, 0];
+        // It cannot fail for a mapping that there is.
         // SAFETY: the mapping is this value's own, and no borrow of it is left.
-        unsafe { libc::syscall(libc::SYS_munmap, self.base.as_ptr(), len) };
+        let _unmapped = unsafe { kernel::call(libc::SYS_munmap, arguments) };
     }
 }

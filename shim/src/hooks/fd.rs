@@ -2,25 +2,24 @@
 
 use core::ffi::{c_int, c_uint, c_ulong};
 
-use redhook::real;
-
-use super::{absent, is_there};
+use super::absent;
+use crate::interpose::{hooks, is_there, real};
 use crate::{fdtable, record, sys};
 
 /// Whether a command of fcntl makes a descriptor.
-fn duplicates(command: c_int) -> bool {
+pub(super) fn duplicates(command: c_int) -> bool {
     command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC
 }
 
 /// Forgets descriptors that are about to be closed.
 #[inline(never)]
-fn forget_range(first: c_uint, last: c_uint) {
+pub(super) fn forget_range(first: c_uint, last: c_uint) {
     let errno = sys::errno();
     fdtable::forget_range(first, last);
     sys::set_errno(errno);
 }
 
-super::hooks! {
+hooks! {
     unsafe fn dup(old: c_int) -> c_int => on_dup {
         // SAFETY: the caller's own argument.
         let new = unsafe { real!(dup)(old) };

@@ -1,16 +1,16 @@
 //! The life of a socket.
 
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_int, c_ulong, c_void};
 
 use libc::{FILE, sockaddr, socklen_t};
 use nlproto::Function;
-use redhook::real;
 
+use crate::interpose::{hooks, real};
 use crate::record::{self, Before, Call};
-use crate::sys;
 use crate::view::{View, returned};
+use crate::{confinement, sys};
 
-super::hooks! {
+hooks! {
     unsafe fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int => on_socket {
         let before = Before::new_socket(domain);
         // SAFETY: the caller's own arguments.
@@ -120,5 +120,12 @@ super::hooks! {
             record::closed(netlink, Call::new(Function::Close, fd, ret));
         }
         ret
+    }
+
+    // Takes up to four arguments more, by the option; see fcntl.
+    unsafe fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int => on_prctl {
+        // SAFETY: the caller's own arguments.
+        let make = || unsafe { real!(prctl)(option, a, b, c, d) };
+        if option == libc::PR_SET_SECCOMP { confinement::around(make) } else { make() }
     }
 }

@@ -5,12 +5,12 @@ use core::ffi::{c_int, c_uint, c_void};
 
 use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
 use nlproto::Function;
-use redhook::real;
 
+use crate::interpose::{hooks, real};
 use crate::record::{self, Before, Call};
 use crate::view::{Messages, View};
 
-super::hooks! {
+hooks! {
     unsafe fn recv(fd: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t => on_recv {
         let before = Before::on_socket(fd);
         // SAFETY: the caller's own arguments.

@@ -5,13 +5,13 @@ use core::ffi::{c_int, c_uint, c_void};
 
 use libc::{iovec, loff_t, off_t, off64_t, size_t, ssize_t};
 use nlproto::Function;
-use redhook::real;
 
-use super::{absent, is_there};
+use super::absent;
+use crate::interpose::{hooks, is_there, real};
 use crate::record::{self, Before, Call};
 use crate::view::View;
 
-super::hooks! {
+hooks! {
     unsafe fn write(fd: c_int, buf: *const c_void, len: size_t) -> ssize_t => on_write {
         let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.

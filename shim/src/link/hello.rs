@@ -4,9 +4,14 @@
 use nlproto::{FRAME_HEAD_LEN, Hello, PREAMBLE_LEN, Record, codec};
 
 use super::Outcome;
-use crate::config::{ARGV_ROOM, Config, EXE_ROOM};
 use crate::process::{Account, Process};
-use crate::sys;
+use crate::{sys, view};
+
+/// Most bytes of the executable's path.
+const EXE_ROOM: usize = 1024;
+
+/// Most bytes of the arguments.
+const ARGV_ROOM: usize = 2048;
 
 /// Room for the preamble, the fixed fields, the lengths of the others, the version and the name.
 const ROOM: usize = PREAMBLE_LEN + FRAME_HEAD_LEN + 4 + 48 + 4 * 8 + 32 + 16 + EXE_ROOM + ARGV_ROOM;
@@ -15,13 +20,16 @@ const ROOM: usize = PREAMBLE_LEN + FRAME_HEAD_LEN + 4 + 48 + 4 * 8 + 32 + 16 + E
 /// to they must not be parted.
 #[inline(never)]
 pub(super) fn write(
-    config: &Config,
     process: &Process,
     account: &Account,
     write: impl FnOnce(&[u8]) -> Outcome,
 ) -> Outcome {
     let comm = sys::comm();
     let comm = comm.split(|byte| *byte == 0).next().unwrap_or(&[]);
+    let mut exe = [0_u8; EXE_ROOM];
+    let exe_len = sys::file::read_link(c"/proc/self/exe", &mut exe);
+    let mut argv = [0_u8; ARGV_ROOM];
+    let argv_len = arguments(&mut argv);
     let hello = Hello {
         pid: sys::pid(),
         ppid: sys::ppid(),
@@ -33,8 +41,8 @@ pub(super) fn write(
         realtime_ns: sys::realtime_ns(),
         shim: env!("CARGO_PKG_VERSION").as_bytes(),
         comm,
-        exe: config.exe.as_slice(),
-        argv: config.argv.as_slice(),
+        exe: exe.get(..exe_len).unwrap_or(&[]),
+        argv: argv.get(..argv_len).unwrap_or(&[]),
     };
     let number = account.take_number();
     let mut room = [0_u8; ROOM];
@@ -50,4 +58,20 @@ pub(super) fn write(
         account.give_back(number);
     }
     outcome
+}
+
+/// The arguments, each ended by a NUL and all cut to the room: as main is given them, else as the system
+/// remembers them. Returns their length.
+fn arguments(room: &mut [u8]) -> usize {
+    let mut used = 0_usize;
+    for argument in view::arguments() {
+        let argument = argument.to_bytes_with_nul();
+        let left = room.get_mut(used..).unwrap_or(&mut []);
+        let len = argument.len().min(left.len());
+        if let (Some(left), Some(argument)) = (left.get_mut(..len), argument.get(..len)) {
+            left.copy_from_slice(argument);
+        }
+        used = used.saturating_add(len);
+    }
+    if used > 0 { used } else { sys::file::read_start(c"/proc/self/cmdline", room) }
 }

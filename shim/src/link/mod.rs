@@ -20,9 +20,8 @@ use nlproto::{Bye, Lost, Record};
 
 use crate::config::Config;
 use crate::process::Process;
-use crate::sys;
 use crate::view::{Span, View};
-use crate::{config, fdtable, process};
+use crate::{config, confinement, fdtable, process, sys, thread};
 use parked::{Held, Parked};
 use ring::Ring;
 
@@ -73,13 +72,26 @@ impl Way {
             Self::Parked(held) => held.identity(),
         }
     }
+}
 
-    /// Most bytes of a frame.
-    fn frame_room(self) -> usize {
-        match self {
-            Self::Ring(ring) => ring.frame_room(),
-            Self::Parked(_) => frame::MAX_WRITE_LEN,
-        }
+/// Who speaks, and by what settings.
+#[derive(Clone, Copy)]
+pub(crate) struct Speaker {
+    config: &'static Config,
+    process: &'static Process,
+}
+
+impl Speaker {
+    /// The calling process; `None` before the constructor, and where the shim is to do nothing.
+    #[inline]
+    pub(crate) fn current() -> Option<Self> {
+        let config = config::current()?;
+        Some(Self { config, process: process::current()? })
+    }
+
+    /// The process.
+    pub(crate) fn process(self) -> &'static Process {
+        self.process
     }
 }
 
@@ -91,17 +103,18 @@ fn links() -> impl Iterator<Item = &'static Link> {
 }
 
 /// Whether anybody reads.
+#[inline]
 pub(crate) fn is_live() -> bool {
-    links().any(Link::is_set)
+    SOCKET.is_set() || FILE.is_set()
 }
 
 /// Looks for those who may read and do not yet; at load, and when the program opens a netlink
 /// socket.
 pub(crate) fn look() {
-    let Some((config, process)) = config::current().zip(process::current()) else { return };
+    let Some(config) = config::current() else { return };
     let was_live = is_live();
     for link in links() {
-        link.look(config, process);
+        link.look(config);
     }
     if !was_live && is_live() {
         fdtable::scan();
@@ -109,18 +122,23 @@ pub(crate) fn look() {
 }
 
 /// Hands over the record of one call, or of one message of it.
-pub(crate) fn call(head: &CallHead, view: &View) {
-    let Some((config, process)) = config::current().zip(process::current()) else { return };
-    for link in links().filter(|link| link.is_set()) {
-        link.call(config, process, head, view);
+#[inline]
+pub(crate) fn call(speaker: Speaker, head: &CallHead, view: &View) {
+    if SOCKET.is_set() {
+        SOCKET.call(speaker, head, view);
+    }
+    if FILE.is_set() {
+        FILE.call(speaker, head, view);
     }
 }
 
 /// Tells the readers which socket is under a descriptor, if they do not know.
 pub(crate) fn announce(fd: i32) {
-    let Some((config, process)) = config::current().zip(process::current()) else { return };
+    let Some(speaker) = Speaker::current() else { return };
     for link in links().filter(|link| link.is_set()) {
-        let _ = link.announce(config, process, fd);
+        let Some(way) = link.way() else { continue };
+        // If it fails, the next call on the descriptor tries again.
+        let _told = link.ready(speaker, way).and_then(|()| link.announce(speaker, way, fd));
     }
 }
 
@@ -133,16 +151,17 @@ pub(crate) fn unannounce(fd: i32) {
 
 /// Says Bye, if Hello was said.
 pub(crate) fn end() {
-    let Some((config, process)) = config::current().zip(process::current()) else { return };
-    if process.is_guest() {
+    let Some(speaker) = Speaker::current() else { return };
+    if thread::may_be_guest(speaker.process) {
         return;
     }
     for link in links() {
-        link.end(config, process);
+        link.end(speaker);
     }
 }
 
 impl Link {
+    #[inline]
     fn ring(&self) -> Option<&'static Ring> {
         match self.kind {
             Kind::Socket => ring::current(),
@@ -151,25 +170,34 @@ impl Link {
     }
 
     /// Where frames go now.
+    #[inline]
     fn way(&self) -> Option<Way> {
         self.ring().map(Way::Ring).or_else(|| self.parked.held().map(Way::Parked))
     }
 
+    #[inline]
     fn is_set(&self) -> bool {
         self.ring().is_some() || self.parked.is_set()
     }
 
     /// Connects or opens, greets, and only then lets others see the link.
-    fn look(&self, config: &Config, process: &Process) {
+    fn look(&self, config: &'static Config) {
         let is_fine = self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh);
-        if is_fine || process.is_guest() {
+        let is_guest = process::current().is_some_and(thread::may_be_guest);
+        if is_fine || confinement::is_confined() || is_guest {
             return;
         }
         let found = match self.kind {
-            Kind::Socket => stream::open(config).filter(|fd| !self.hand_over(config, process, *fd)),
+            Kind::Socket => stream::open(config),
             Kind::File => file::open(config),
         };
-        let Some(held) = found.and_then(parked::park) else { return };
+        let Some(fd) = found else { return };
+        let Some(process) = process::start() else { return sys::file::close(fd) };
+        let speaker = Speaker { config, process };
+        if self.kind == Kind::Socket && self.hand_over(speaker, fd) {
+            return;
+        }
+        let Some(held) = parked::park(fd) else { return };
         if self.kind == Kind::Socket {
             // The viewer of a ring that was there before has gone.
             ring::give_up();
@@ -179,7 +207,7 @@ impl Link {
         let is_known = account.greeted.load(Ordering::Relaxed) == held.identity();
         let greeted = is_known || {
             account.begin();
-            self.greet(config, process, Way::Parked(held)) == Outcome::Sent
+            self.greet(speaker, Way::Parked(held)) == Outcome::Sent
         };
         if !greeted || !self.parked.set(held) {
             held.close();
@@ -188,13 +216,14 @@ impl Link {
 
     /// Makes a ring, hands it over along with the Hello, and hangs up. If that cannot be, the
     /// connection is left as it was, to be used itself.
-    fn hand_over(&self, config: &Config, process: &Process, socket: i32) -> bool {
+    fn hand_over(&self, speaker: Speaker, socket: i32) -> bool {
+        let Speaker { config, process } = speaker;
         let Some(layout) = config.ring else { return false };
         let Some((memory, ring)) = ring::make(layout, process) else { return false };
         let account = process.account(self.kind);
         account.begin();
         let mut begun = false;
-        let outcome = hello::write(config, process, account, |bytes| {
+        let outcome = hello::write(process, account, |bytes| {
             let sent = sys::socket::send_with_descriptor(socket, bytes, memory);
             begun = sent.is_ok();
             if sent == Ok(bytes.len()) { Outcome::Sent } else { Outcome::Full }
@@ -210,49 +239,73 @@ impl Link {
         begun
     }
 
-    fn greet(&self, config: &Config, process: &Process, way: Way) -> Outcome {
+    /// The viewer has asked for another ring: makes one, if that can be. Else the old one does as long
+    /// as there is room in it.
+    #[cold]
+    fn renew(&self, speaker: Speaker, ring: &'static Ring) -> Way {
+        if ring.take_renewal() {
+            self.look(speaker.config);
+        }
+        self.way().unwrap_or(Way::Ring(ring))
+    }
+
+    #[cold]
+    fn greet(&self, speaker: Speaker, way: Way) -> Outcome {
+        let process = speaker.process;
         let account = process.account(self.kind);
-        let outcome = hello::write(config, process, account, |bytes| {
-            self.write(config, process, way, &[Span::of(bytes)])
-        });
+        let outcome =
+            hello::write(process, account, |bytes| self.write(speaker, way, &[Span::of(bytes)]));
         if outcome == Outcome::Sent {
             account.greeted.store(way.identity(), Ordering::Relaxed);
         }
         outcome
     }
 
-    /// Where frames go, after this process has said Hello there.
-    fn ready(&self, config: &Config, process: &Process) -> Result<Way, Outcome> {
-        let way = self.way().ok_or(Outcome::Dead)?;
-        if process.account(self.kind).greeted.load(Ordering::Relaxed) == way.identity() {
-            return Ok(way);
+    /// Sees to it that this process has said Hello there.
+    #[inline]
+    fn ready(&self, speaker: Speaker, way: Way) -> Result<(), Outcome> {
+        let account = speaker.process.account(self.kind);
+        if account.greeted.load(Ordering::Relaxed) == way.identity() {
+            return Ok(());
         }
-        match self.greet(config, process, way) {
-            Outcome::Sent => Ok(way),
+        match self.greet(speaker, way) {
+            Outcome::Sent => Ok(()),
             other => Err(other),
         }
     }
 
     /// Writes one whole frame, or what begins a stream.
-    fn write(&self, config: &Config, process: &Process, way: Way, frame: &[Span]) -> Outcome {
-        let account = process.account(self.kind);
-        let held = match way {
-            Way::Ring(ring) => return ring.write(config, process, account, frame),
-            Way::Parked(held) => held,
-        };
+    #[inline]
+    fn write(&self, speaker: Speaker, way: Way, frame: &[Span]) -> Outcome {
+        match way {
+            Way::Ring(ring) => {
+                let account = speaker.process.account(self.kind);
+                ring.write(speaker.config, speaker.process, account, frame)
+            }
+            Way::Parked(held) => self.write_parked(speaker, held, frame),
+        }
+    }
+
+    #[inline(never)]
+    fn write_parked(&self, speaker: Speaker, held: Held, frame: &[Span]) -> Outcome {
+        if confinement::is_confined() {
+            return Outcome::Full;
+        }
         let Some(stat) = held.stat_if_ours() else { return Outcome::Stolen };
+        let account = speaker.process.account(self.kind);
         match self.kind {
-            Kind::Socket => stream::write(config, account, held.fd(), frame),
+            Kind::Socket => stream::write(speaker.config, account, held.fd(), frame),
             Kind::File => file::write(held.fd(), stat.len, frame),
         }
     }
 
     /// Writes a record that has no bytes of the caller.
-    fn small(&self, config: &Config, process: &Process, way: Way, record: &Record<'_>) -> Outcome {
-        let account = process.account(self.kind);
+    #[cold]
+    fn small(&self, speaker: Speaker, way: Way, record: &Record<'_>) -> Outcome {
+        let account = speaker.process.account(self.kind);
         let number = account.take_number();
-        let outcome = frame::small(process.key(), number, record, |bytes| {
-            self.write(config, process, way, &[Span::of(bytes)])
+        let outcome = frame::small(speaker.process.key(), number, record, |bytes| {
+            self.write(speaker, way, &[Span::of(bytes)])
         });
         if outcome == Outcome::Stolen {
             account.give_back(number);
@@ -261,14 +314,21 @@ impl Link {
     }
 
     /// Says what was lost, as soon as there is room again.
-    fn report_losses(&self, config: &Config, process: &Process, way: Way) -> Result<(), Outcome> {
-        let account = process.account(self.kind);
-        if account.lost.load(Ordering::Relaxed) == 0 {
+    #[inline]
+    fn report_losses(&self, speaker: Speaker, way: Way) -> Result<(), Outcome> {
+        if speaker.process.account(self.kind).lost.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
+        self.report(speaker, way)
+    }
+
+    #[cold]
+    fn report(&self, speaker: Speaker, way: Way) -> Result<(), Outcome> {
+        let account = speaker.process.account(self.kind);
         // Looked at first, so that the report itself is not among the lost.
         let has_room = match way {
             Way::Ring(ring) => ring.has_room(),
+            Way::Parked(_) if confinement::is_confined() => false,
             Way::Parked(held) => self.kind == Kind::File || stream::has_room(held.fd()),
         };
         if !has_room {
@@ -279,7 +339,7 @@ impl Link {
             return Ok(());
         }
         let total = account.lost_total.load(Ordering::Relaxed);
-        match self.small(config, process, way, &Record::Lost(Lost { count, total })) {
+        match self.small(speaker, way, &Record::Lost(Lost { count, total })) {
             Outcome::Sent => Ok(()),
             other => {
                 account.lost.fetch_add(count, Ordering::Relaxed);
@@ -288,40 +348,89 @@ impl Link {
         }
     }
 
-    fn announce(&self, config: &Config, process: &Process, fd: i32) -> Result<(), Outcome> {
-        let account = process.account(self.kind);
-        if fd < 0 || account.is_announced(fd) {
+    /// Tells which socket is under a descriptor, if the reader does not know.
+    #[inline]
+    fn announce(&self, speaker: Speaker, way: Way, fd: i32) -> Result<(), Outcome> {
+        if fd < 0 || speaker.process.account(self.kind).is_announced(fd) {
             return Ok(());
         }
-        let way = self.ready(config, process)?;
+        self.describe(speaker, way, fd)
+    }
+
+    #[cold]
+    fn describe(&self, speaker: Speaker, way: Way, fd: i32) -> Result<(), Outcome> {
+        if confinement::is_confined() {
+            return Ok(());
+        }
         let Some(socket) = fdtable::probe(fd) else { return Ok(()) };
-        match self.small(config, process, way, &Record::Socket(socket)) {
+        match self.small(speaker, way, &Record::Socket(socket)) {
             Outcome::Sent => {
-                account.set_announced(fd);
+                speaker.process.account(self.kind).set_announced(fd);
                 Ok(())
             }
             other => Err(other),
         }
     }
 
-    fn call(&self, config: &Config, process: &Process, head: &CallHead, view: &View) {
-        let mut outcome = self.try_call(config, process, head, view);
-        if outcome == Outcome::Stolen && !process.is_guest() {
+    #[inline]
+    fn call(&self, speaker: Speaker, head: &CallHead, view: &View) {
+        match self.deliver(speaker, head, view) {
+            Ok(()) => {}
+            Err(outcome) => self.try_again(speaker, outcome, head, view),
+        }
+    }
+
+    #[inline]
+    fn deliver(&self, speaker: Speaker, head: &CallHead, view: &View) -> Result<(), Outcome> {
+        let mut way = self.way().ok_or(Outcome::Dead)?;
+        if let Way::Ring(ring) = way
+            && ring.is_to_be_renewed()
+        {
+            way = self.renew(speaker, ring);
+        }
+        self.ready(speaker, way)?;
+        self.report_losses(speaker, way)?;
+        self.announce(speaker, way, head.fd)?;
+        // A file would keep what was written before the kernel came upon bytes it cannot read; into
+        // a ring we copy ourselves. But over a socket a frame goes whole or not at all.
+        let is_asked_first = self.kind == Kind::File || matches!(way, Way::Ring(_));
+        let readable = if is_asked_first { view.readable() } else { None };
+        let view = readable.as_ref().unwrap_or(view);
+        let (key, account) = (speaker.process.key(), speaker.process.account(self.kind));
+        match way {
+            Way::Ring(ring) => frame::call(key, account, head, view, ring.frame_room(), |frame| {
+                ring.write(speaker.config, speaker.process, account, frame)
+            }),
+            Way::Parked(held) => {
+                frame::call(key, account, head, view, frame::MAX_WRITE_LEN, |frame| {
+                    self.write_parked(speaker, held, frame)
+                })
+            }
+        }
+    }
+
+    /// What to do about a record that could not be delivered; if nothing helps, it counts as lost.
+    #[cold]
+    fn try_again(&self, speaker: Speaker, outcome: Outcome, head: &CallHead, view: &View) {
+        let process = speaker.process;
+        let again = |view: &View| self.deliver(speaker, head, view).err();
+        let mut outcome = Some(outcome);
+        if outcome == Some(Outcome::Stolen) && !thread::may_be_guest(process) {
             // The program did not mean the viewer: it closes whatever it did not open itself.
             self.parked.forget();
-            self.look(config, process);
-            outcome = self.try_call(config, process, head, view);
+            self.look(speaker.config);
+            outcome = again(view);
         }
-        if outcome == Outcome::Unreadable {
-            outcome = self.try_call(config, process, head, &view.without_bytes());
+        if outcome == Some(Outcome::Unreadable) {
+            outcome = again(&view.without_bytes());
         }
-        if outcome == Outcome::Dead && !process.is_guest() {
+        if outcome == Some(Outcome::Dead) && !thread::may_be_guest(process) {
             match self.ring() {
                 Some(_) => ring::give_up(),
                 None => self.parked.forget(),
             }
         }
-        if outcome != Outcome::Sent {
+        if outcome.is_some() {
             process.account(self.kind).lose();
             if let Some(ring) = self.ring() {
                 ring.lose();
@@ -329,46 +438,16 @@ impl Link {
         }
     }
 
-    fn try_call(
-        &self,
-        config: &Config,
-        process: &Process,
-        head: &CallHead,
-        view: &View,
-    ) -> Outcome {
-        self.deliver(config, process, head, view).map_or_else(|outcome| outcome, |()| Outcome::Sent)
-    }
-
-    fn deliver(
-        &self,
-        config: &Config,
-        process: &Process,
-        head: &CallHead,
-        view: &View,
-    ) -> Result<(), Outcome> {
-        let way = self.ready(config, process)?;
-        self.report_losses(config, process, way)?;
-        self.announce(config, process, head.fd)?;
-        // A file would keep what was written before the kernel came upon bytes it cannot read; into
-        // a ring we copy ourselves.
-        let is_asked_first = self.kind == Kind::File || matches!(way, Way::Ring(_));
-        let readable = is_asked_first.then(|| view.readable());
-        let view = readable.as_ref().unwrap_or(view);
-        let account = process.account(self.kind);
-        frame::call(process.key(), account, head, view, way.frame_room(), |frame| {
-            self.write(config, process, way, frame)
-        })
-    }
-
-    fn end(&self, config: &Config, process: &Process) {
+    fn end(&self, speaker: Speaker) {
         let Some(way) = self.way() else { return };
-        let account = process.account(self.kind);
+        let account = speaker.process.account(self.kind);
         if account.greeted.load(Ordering::Relaxed) != way.identity() {
             return;
         }
-        if self.report_losses(config, process, way).is_ok() {
+        if self.report_losses(speaker, way).is_ok() {
             let lost = account.lost_total.load(Ordering::Relaxed);
-            let _ = self.small(config, process, way, &Record::Bye(Bye { lost }));
+            // Nobody is left to be told that it could not be said.
+            let _said = self.small(speaker, way, &Record::Bye(Bye { lost }));
         }
     }
 }

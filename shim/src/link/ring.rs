@@ -5,18 +5,20 @@
 //! the program is killed the next moment.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use nlproto::ring::{Claim, Claiming, HEARTBEAT_MAX_AGE_MS, Layout, Progress, VERSION};
-use nlproto::ring::{MAGIC, Word, Words};
+use nlproto::ring::{
+    Claim, Claiming, GONE, HEARTBEAT_MAX_AGE_MS, Layout, MAGIC, Progress, RENEW, VERSION, Word,
+    Words,
+};
 use nlring::{Access, Map};
 use once_cell::race::OnceRef;
 
 use super::Outcome;
 use crate::config::Config;
 use crate::process::{Account, Process};
-use crate::sys;
 use crate::view::{self, Span};
+use crate::{confinement, sys, thread};
 
 /// Rings that one program image may make: one more each time that its viewer has died and another
 /// has come. Old ones stay mapped, since a thread may be writing.
@@ -34,6 +36,8 @@ pub(super) struct Ring {
     identity: u64,
     pid_namespace: u64,
     made_ms: u64,
+    /// Another one was asked for, and looked for.
+    is_renewed: AtomicBool,
 }
 
 static RINGS: [OnceRef<'static, Ring>; MAX_RINGS] = [const { OnceRef::new() }; MAX_RINGS];
@@ -45,7 +49,7 @@ static CURRENT: AtomicUsize = AtomicUsize::new(0);
 pub(super) fn current() -> Option<&'static Ring> {
     let index = CURRENT.load(Ordering::Acquire).checked_sub(1)?;
     let ring = RINGS.get(index)?.get()?;
-    (ring.map.load(Word::Closed) == 0).then_some(ring)
+    (ring.map.load(Word::Closed) != GONE).then_some(ring)
 }
 
 /// Does without a ring from now on.
@@ -65,12 +69,15 @@ pub(super) fn make(layout: Layout, process: &Process) -> Option<(i32, Ring)> {
         sys::file::close(fd);
         return None;
     };
+    process.find_pid_namespace();
     let pid_namespace = process.pid_namespace();
     map.store(Word::Version, VERSION);
     map.store(Word::Granules, layout.granules());
     map.store(Word::PidNamespace, pid_namespace);
     map.store(Word::Magic, MAGIC);
-    Some((fd, Ring { map, identity: stat.inode | RING, pid_namespace, made_ms: now_ms() }))
+    let identity = stat.inode | RING;
+    let is_renewed = AtomicBool::new(false);
+    Some((fd, Ring { map, identity, pid_namespace, made_ms: now_ms(), is_renewed }))
 }
 
 fn is_last() -> bool {
@@ -101,7 +108,18 @@ impl Ring {
 
     /// Whether its viewer is worth staying with.
     pub(super) fn is_fresh(&self) -> bool {
-        self.silence_ms() < SILENCE_MS
+        self.silence_ms() < SILENCE_MS && !self.is_to_be_renewed()
+    }
+
+    /// Whether its viewer has asked for another one.
+    #[inline]
+    pub(super) fn is_to_be_renewed(&self) -> bool {
+        self.map.load(Word::Closed) == RENEW
+    }
+
+    /// Whether the caller is the one to look for another one: the first that asks.
+    pub(super) fn take_renewal(&self) -> bool {
+        !self.is_renewed.swap(true, Ordering::Relaxed)
     }
 
     /// How long the viewer has not looked.
@@ -137,13 +155,13 @@ impl Ring {
         }
         // A thread id of another pid namespace would be somebody else's in the viewer's eyes.
         let is_known = process.pid_namespace() == self.pid_namespace;
-        let owner = if is_known { sys::tid() } else { 0 };
+        let owner = if is_known { thread::id(process) } else { 0 };
         let mut deadline_ns = None;
         loop {
             match Claiming::new(layout, owner, len).run(&self.map) {
                 Progress::Claimed(claim) => {
                     account.stalled.store(false, Ordering::Relaxed);
-                    return self.fill(claim, frame);
+                    return self.fill(claim, frame, len);
                 }
                 Progress::Full if self.wait(config, account, &mut deadline_ns) => {}
                 Progress::Full => return Outcome::Full,
@@ -152,13 +170,20 @@ impl Ring {
         }
     }
 
-    fn fill(&self, claim: Claim, frame: &[Span]) -> Outcome {
-        let mut offset = 0_usize;
-        for span in frame {
-            view::copy(span, &self.map, claim.position, offset);
-            offset = offset.saturating_add(span.len());
+    #[inline]
+    fn fill(&self, claim: Claim, frame: &[Span], len: usize) -> Outcome {
+        if let Some(room) = self.map.room(claim.position, len) {
+            let mut offset = 0_usize;
+            for span in frame {
+                view::copy(span, &room, offset);
+                offset = offset.saturating_add(span.len());
+            }
         }
-        if claim.commit(self.map.layout(), &self.map) { Outcome::Sent } else { Outcome::Full }
+        let outcome =
+            if claim.commit(self.map.layout(), &self.map) { Outcome::Sent } else { Outcome::Full };
+        // The next record is mostly of the same size; meanwhile the program goes its way.
+        self.map.prefetch(claim.end(), len);
+        outcome
     }
 
     /// Waits a little for the viewer to make room; false if there is no use in trying again.
@@ -166,7 +191,7 @@ impl Ring {
         let stalled = &account.stalled;
         if config.block_ns == 0
             || stalled.load(Ordering::Relaxed)
-            || self.map.load(Word::Closed) != 0
+            || self.map.load(Word::Closed) == GONE
             || self.silence_ms() > HEARTBEAT_MAX_AGE_MS
         {
             return false;
@@ -177,7 +202,11 @@ impl Ring {
             stalled.store(true, Ordering::Relaxed);
             return false;
         }
-        sys::yield_now();
+        if confinement::is_confined() {
+            core::hint::spin_loop();
+        } else {
+            sys::yield_now();
+        }
         true
     }
 }

@@ -1,11 +1,15 @@
 //! Memory from the kernel: the shim has no heap.
 
-use core::ffi::{c_long, c_ulong, c_void};
+use core::cell::UnsafeCell;
+use core::ffi::c_int;
 use core::mem::{align_of, size_of};
 use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
+use nlring::kernel::call;
+
+use super::{int, pointer};
 use crate::process::Process;
-use crate::sys;
 
 /// Types of which all-zero memory is a valid value.
 ///
@@ -22,26 +26,43 @@ const PAGE_LEN: usize = 4096;
 /// New private zeroed pages, never given back.
 fn pages<T>() -> Option<*mut T> {
     const { assert!(align_of::<T>() <= PAGE_LEN) };
+    let protection = int(libc::PROT_READ | libc::PROT_WRITE);
+    let flags = int(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let arguments = [0, size_of::<T>(), protection, flags, int(-1), 0];
     // SAFETY: a new anonymous mapping at a place of the kernel's choice.
-    let base = unsafe {
-        libc::syscall(
-            libc::SYS_mmap,
-            ptr::null::<c_void>(),
-            size_of::<T>() as c_ulong,
-            c_long::from(libc::PROT_READ | libc::PROT_WRITE),
-            c_long::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS),
-            -1_i64,
-            0_i64,
-        )
-    };
-    let base = sys::outcome(base).ok()?;
+    let base = unsafe { call(libc::SYS_mmap, arguments) }.ok()?;
     Some(ptr::with_exposed_provenance_mut(base))
+}
+
+/// Room for what is kept for good: the settings, and some rings.
+const STORE_LEN: usize = 2048;
+
+/// Untouched, it takes no memory.
+#[repr(C, align(64))]
+struct Store(UnsafeCell<[u8; STORE_LEN]>);
+
+// SAFETY: its bytes are given out, each once.
+unsafe impl Sync for Store {}
+
+static STORE: Store = Store(UnsafeCell::new([0; STORE_LEN]));
+
+/// How much of it is given out.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// A place in the store, as long as there is one.
+fn stored<T>() -> Option<*mut T> {
+    const { assert!(align_of::<T>() <= align_of::<Store>()) };
+    let len = size_of::<T>().next_multiple_of(align_of::<Store>());
+    let start = USED.fetch_add(len, Ordering::Relaxed);
+    let fits = start.checked_add(len).is_some_and(|end| end <= STORE_LEN);
+    fits.then(|| STORE.0.get().cast::<u8>().wrapping_add(start).cast::<T>())
 }
 
 /// Keeps a value until the program ends.
 pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
-    let place = pages::<T>()?;
-    // SAFETY: fresh pages, large enough and aligned, and nobody else's.
+    let is_small = const { size_of::<T>() <= STORE_LEN / 4 };
+    let place = if is_small { stored::<T>().or_else(pages::<T>) } else { pages::<T>() }?;
+    // SAFETY: fresh, large enough and aligned, and nobody else's.
     unsafe { place.write(value) };
     // SAFETY: just written, never unmapped, and from now on only shared.
     Some(unsafe { &*place })
@@ -52,17 +73,11 @@ pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
 /// The `bool` is whether the kernel really clears it (since Linux 4.14).
 pub(crate) fn wiped_on_fork<T: ZeroStart + Sync>() -> Option<(&'static T, bool)> {
     let place = pages::<T>()?;
+    let arguments = [pointer(place), size_of::<T>(), int(libc::MADV_WIPEONFORK), 0, 0, 0];
     // SAFETY: advice on pages that are ours alone.
-    let advised = unsafe {
-        libc::syscall(
-            libc::SYS_madvise,
-            place.cast::<c_void>(),
-            size_of::<T>() as c_ulong,
-            c_long::from(libc::MADV_WIPEONFORK),
-        )
-    };
+    let advised = unsafe { call(libc::SYS_madvise, arguments) };
     // SAFETY: zeroed by the kernel, which is a valid value; never unmapped, and only shared.
-    Some((unsafe { &*place }, advised == 0))
+    Some((unsafe { &*place }, advised.is_ok()))
 }
 
 /// How many bytes [`is_readable`] looks at.
@@ -73,15 +88,8 @@ pub(crate) const WINDOW_LEN: usize = size_of::<u64>();
 /// Asked by a request to change the signal mask in a way that there is not, which the kernel
 /// refuses after reading the set.
 pub(crate) fn is_readable(base: *const u8) -> bool {
+    let arguments = [int(c_int::MAX), pointer(base), 0, WINDOW_LEN, 0, 0];
     // SAFETY: the kernel checks the pointer, and changes nothing.
-    let ret = unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            c_long::MAX,
-            base,
-            ptr::null_mut::<c_void>(),
-            WINDOW_LEN as c_ulong,
-        )
-    };
-    sys::outcome(ret) == Err(libc::EINVAL)
+    let refused = unsafe { call(libc::SYS_rt_sigprocmask, arguments) };
+    refused == Err(libc::EINVAL)
 }

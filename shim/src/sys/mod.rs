@@ -1,8 +1,8 @@
-//! The kernel, by raw system calls.
+//! The kernel, by system calls of the shim's own.
 //!
-//! Every libc wrapper that moves bytes or descriptors is hooked by this very library, so the shim's
-//! own work never goes through one: `libc::syscall` is the door. Like all of its calls these set
-//! errno; the hooks restore it. What lives here knows no records.
+//! Every libc wrapper that moves bytes or descriptors is hooked by this very library, `syscall` too,
+//! so the shim's own work never goes through one: [`nlring::kernel`] is the door, which leaves errno
+//! alone. What lives here knows no records.
 
 pub(crate) mod file;
 pub(crate) mod memory;
@@ -10,10 +10,9 @@ pub(crate) mod signal;
 pub(crate) mod socket;
 
 use core::ffi::{c_int, c_long};
-use core::ptr;
 
-/// An errno value.
-pub(crate) type Errno = c_int;
+pub(crate) use nlring::kernel::Errno;
+use nlring::kernel::call;
 
 /// The calling thread's errno.
 pub(crate) fn errno() -> Errno {
@@ -31,17 +30,19 @@ pub(crate) fn set_errno(errno: Errno) {
     unsafe { place.write(errno) }
 }
 
-/// Turns a raw system call's result into a `Result`.
-fn outcome(ret: c_long) -> Result<usize, Errno> {
-    usize::try_from(ret).map_err(|_negative| errno())
+/// An int as a register holds it.
+const fn int(value: c_int) -> usize {
+    (value as isize).cast_unsigned()
 }
 
-/// Turns the result of a call that makes a descriptor into a `Result`.
-fn descriptor(ret: c_long) -> Result<c_int, Errno> {
-    match c_int::try_from(ret) {
-        Ok(fd) if fd >= 0 => Ok(fd),
-        _ => Err(errno()),
-    }
+/// A pointer as a register holds it; the kernel may use it.
+fn pointer<T>(place: *const T) -> usize {
+    place.expose_provenance()
+}
+
+/// The descriptor that a call has made.
+fn descriptor(made: Result<usize, Errno>) -> Result<c_int, Errno> {
+    made.map(|fd| c_int::try_from(fd).unwrap_or(-1))
 }
 
 /// A clock in nanoseconds; 0 if it cannot be read.
@@ -71,8 +72,8 @@ pub(crate) fn realtime_ns() -> u64 {
 /// An identity that cannot fail to be told.
 fn identity(number: c_long) -> u32 {
     // SAFETY: only for the numbers below: they take no arguments and touch no memory.
-    let id = unsafe { libc::syscall(number) };
-    u32::try_from(id).unwrap_or(0)
+    let id = unsafe { call(number, [0; 6]) };
+    id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0)
 }
 
 /// The process id.
@@ -110,31 +111,29 @@ pub(crate) fn is_secure() -> bool {
 /// The kernel's name of the calling thread, padded with NULs.
 pub(crate) fn comm() -> [u8; 16] {
     let mut name = [0_u8; 16];
+    let arguments = [int(libc::PR_GET_NAME), pointer(name.as_mut_ptr()), 0, 0, 0, 0];
+    // Without a name it stays empty.
     // SAFETY: PR_GET_NAME writes 16 bytes.
-    unsafe { libc::syscall(libc::SYS_prctl, libc::PR_GET_NAME, name.as_mut_ptr()) };
+    let _named = unsafe { call(libc::SYS_prctl, arguments) };
     name
 }
 
 /// A soft resource limit; `u64::MAX` if there is none or it cannot be told.
 pub(crate) fn limit(resource: libc::__rlimit_resource_t) -> u64 {
     let mut limit = libc::rlimit64 { rlim_cur: u64::MAX, rlim_max: u64::MAX };
+    let number = usize::try_from(resource).unwrap_or(usize::MAX);
+    let arguments = [0, number, 0, pointer(&raw mut limit), 0, 0];
+    // Untold it is none.
     // SAFETY: `limit` is valid for writes, the new limit is absent.
-    unsafe {
-        libc::syscall(
-            libc::SYS_prlimit64,
-            0_i64,
-            c_long::from(resource),
-            ptr::null::<libc::rlimit64>(),
-            &raw mut limit,
-        )
-    };
+    let _told = unsafe { call(libc::SYS_prlimit64, arguments) };
     limit.rlim_cur
 }
 
 /// Lets others run.
 pub(crate) fn yield_now() {
+    // It cannot fail.
     // SAFETY: takes no arguments and touches no memory.
-    unsafe { libc::syscall(libc::SYS_sched_yield) };
+    let _zero = unsafe { call(libc::SYS_sched_yield, [0; 6]) };
 }
 
 /// Waits until a descriptor takes bytes, at most so long. `true` if it does or is broken.
@@ -143,16 +142,8 @@ pub(crate) fn wait_writable(fd: c_int, timeout_ns: u64) -> bool {
     let seconds = i64::try_from(timeout_ns / 1_000_000_000).unwrap_or(i64::MAX);
     let nanoseconds = i64::try_from(timeout_ns % 1_000_000_000).unwrap_or(0);
     let time = libc::timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    let arguments = [pointer(&raw mut poll), 1, pointer(&raw const time), 0, 0, 0];
     // SAFETY: one pollfd, a valid timeout, no signal mask.
-    let ready = unsafe {
-        libc::syscall(
-            libc::SYS_ppoll,
-            &raw mut poll,
-            1_u64,
-            &raw const time,
-            ptr::null::<libc::sigset_t>(),
-            0_u64,
-        )
-    };
-    ready > 0
+    let ready = unsafe { call(libc::SYS_ppoll, arguments) };
+    ready.is_ok_and(|ready| ready > 0)
 }

@@ -1,10 +1,12 @@
 //! Sockets: the program's, which are only asked about, and the shim's own to the viewer.
 
-use core::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
+use core::ffi::{c_int, c_uint, c_void};
 use core::mem::{MaybeUninit, offset_of, size_of};
 use core::ptr;
 
-use crate::sys::{self, Errno};
+use nlring::kernel::call;
+
+use super::{Errno, descriptor, int, pointer};
 use crate::view::Span;
 
 /// Room for a path in a unix address, in bytes.
@@ -12,26 +14,18 @@ pub(crate) const PATH_ROOM: usize =
     size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path);
 
 /// An option of level `SOL_SOCKET`.
-fn option<T: Copy>(fd: c_int, name: c_int, mut value: T) -> Option<T> {
-    let mut len = c_uint::try_from(size_of::<T>()).ok()?;
+fn option<T: Copy>(fd: c_int, name: c_int, mut value: T) -> Result<T, Errno> {
+    let mut len = size_of::<T>() as c_uint;
+    let (place, room) = (pointer(&raw mut value), pointer(&raw mut len));
+    let arguments = [int(fd), int(libc::SOL_SOCKET), int(name), place, room, 0];
     // SAFETY: `value` and `len` are valid for writes, and the kernel writes at most `len` bytes of
     // a type made of integers.
-    let ret = unsafe {
-        libc::syscall(
-            libc::SYS_getsockopt,
-            c_long::from(fd),
-            c_long::from(libc::SOL_SOCKET),
-            c_long::from(name),
-            &raw mut value,
-            &raw mut len,
-        )
-    };
-    (ret == 0).then_some(value)
+    unsafe { call(libc::SYS_getsockopt, arguments) }.map(|_zero| value)
 }
 
-/// An integer option of level `SOL_SOCKET`; fails with errno.
+/// An integer option of level `SOL_SOCKET`.
 pub(crate) fn int_option(fd: c_int, name: c_int) -> Result<c_int, Errno> {
-    option(fd, name, 0).ok_or_else(sys::errno)
+    option(fd, name, 0)
 }
 
 /// The cookie of the network namespace that a socket lives in; 0 before Linux 5.14.
@@ -44,21 +38,17 @@ pub(crate) fn netns_cookie(fd: c_int) -> u64 {
 pub(crate) fn own_netns_cookie() -> u64 {
     let Ok(fd) = stream() else { return 0 };
     let cookie = netns_cookie(fd);
-    sys::file::close(fd);
+    super::file::close(fd);
     cookie
 }
 
 /// Port id and groups of a netlink socket.
 pub(crate) fn netlink_name(fd: c_int) -> Option<(u32, u32)> {
     let mut name = MaybeUninit::<libc::sockaddr_nl>::zeroed();
-    let mut len = c_uint::try_from(size_of::<libc::sockaddr_nl>()).ok()?;
+    let mut len = size_of::<libc::sockaddr_nl>() as c_uint;
+    let arguments = [int(fd), pointer(name.as_mut_ptr()), pointer(&raw mut len), 0, 0, 0];
     // SAFETY: `name` and `len` are valid for writes.
-    let ret = unsafe {
-        libc::syscall(libc::SYS_getsockname, c_long::from(fd), name.as_mut_ptr(), &raw mut len)
-    };
-    if ret != 0 {
-        return None;
-    }
+    unsafe { call(libc::SYS_getsockname, arguments) }.ok()?;
     // SAFETY: zeroed, which is a value, then written by the kernel.
     let name = unsafe { name.assume_init_ref() };
     Some((name.nl_pid, name.nl_groups))
@@ -68,10 +58,7 @@ pub(crate) fn netlink_name(fd: c_int) -> Option<(u32, u32)> {
 pub(crate) fn stream() -> Result<c_int, Errno> {
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: touches no memory.
-    let ret = unsafe {
-        libc::syscall(libc::SYS_socket, c_long::from(libc::AF_UNIX), c_long::from(kind), 0_i64)
-    };
-    sys::descriptor(ret)
+    descriptor(unsafe { call(libc::SYS_socket, [int(libc::AF_UNIX), int(kind), 0, 0, 0, 0]) })
 }
 
 /// Where a unix socket's name lives.
@@ -100,34 +87,24 @@ pub(crate) fn connect(fd: c_int, name: &[u8], namespace: Namespace) -> Result<()
         Namespace::Abstract => end,
     };
     let len = offset_of!(Address, name).saturating_add(used);
+    let arguments = [int(fd), pointer(&raw const address), len, 0, 0, 0];
     // SAFETY: the address is valid for the length given.
-    let ret = unsafe {
-        libc::syscall(libc::SYS_connect, c_long::from(fd), &raw const address, len as c_ulong)
-    };
-    sys::outcome(ret).map(|_zero| ())
+    unsafe { call(libc::SYS_connect, arguments) }.map(|_zero| ())
 }
 
 /// The effective user id of the process that listens at the other end.
 pub(crate) fn peer_uid(fd: c_int) -> Option<u32> {
     let nobody = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
-    option(fd, libc::SO_PEERCRED, nobody).map(|peer| peer.uid)
+    option(fd, libc::SO_PEERCRED, nobody).ok().map(|peer| peer.uid)
 }
 
 /// Makes the send buffer as large as asked, or as the system allows.
 pub(crate) fn enlarge(fd: c_int, len: c_int) {
     for name in [libc::SO_SNDBUFFORCE, libc::SO_SNDBUF] {
+        let (value, size) = (pointer(&raw const len), size_of::<c_int>());
+        let arguments = [int(fd), int(libc::SOL_SOCKET), int(name), value, size, 0];
         // SAFETY: the value is an int, of the length given.
-        let ret = unsafe {
-            libc::syscall(
-                libc::SYS_setsockopt,
-                c_long::from(fd),
-                c_long::from(libc::SOL_SOCKET),
-                c_long::from(name),
-                &raw const len,
-                size_of::<c_int>() as c_ulong,
-            )
-        };
-        if ret == 0 {
+        if unsafe { call(libc::SYS_setsockopt, arguments) }.is_ok() {
             return;
         }
     }
@@ -161,16 +138,8 @@ pub(crate) fn send_with_descriptor(fd: c_int, bytes: &[u8], passed: c_int) -> Re
         msg_controllen: size_of::<Control>(),
         msg_flags: 0,
     };
-    // SAFETY: the header and what it points to are valid.
-    let ret = unsafe {
-        libc::syscall(
-            libc::SYS_sendmsg,
-            c_long::from(fd),
-            &raw const message,
-            c_long::from(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT),
-        )
-    };
-    sys::outcome(ret)
+    // SAFETY: what the header points to is valid.
+    unsafe { send_message(fd, &message) }
 }
 
 /// One sendmsg that neither blocks nor raises SIGPIPE; the kernel reads the spans, so bad ones give
@@ -185,14 +154,17 @@ pub(crate) fn send(fd: c_int, spans: &[Span]) -> Result<usize, Errno> {
         msg_controllen: 0,
         msg_flags: 0,
     };
-    // SAFETY: the header and its array are valid, and the kernel checks what the array points to.
-    let ret = unsafe {
-        libc::syscall(
-            libc::SYS_sendmsg,
-            c_long::from(fd),
-            &raw const message,
-            c_long::from(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT),
-        )
-    };
-    sys::outcome(ret)
+    // SAFETY: the array is valid, and the kernel checks what it points to.
+    unsafe { send_message(fd, &message) }
+}
+
+/// One sendmsg that neither blocks nor raises SIGPIPE.
+///
+/// # Safety
+/// What the header points to is valid, but for what its iovecs point to.
+unsafe fn send_message(fd: c_int, message: &libc::msghdr) -> Result<usize, Errno> {
+    let flags = int(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT);
+    let arguments = [int(fd), pointer(&raw const *message), flags, 0, 0, 0];
+    // SAFETY: the header is valid, and what it points to by the caller's promise.
+    unsafe { call(libc::SYS_sendmsg, arguments) }
 }

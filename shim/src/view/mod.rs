@@ -10,10 +10,11 @@
 mod span;
 
 use core::ffi::{CStr, c_char, c_int, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
 use nlproto::codec::MAX_NAME_LEN;
-use nlring::Map;
+use nlring::Room;
 
 pub(crate) use span::Span;
 
@@ -76,7 +77,10 @@ pub(crate) struct View {
     pub(crate) control_len: u64,
     /// `msg_flags` as the kernel left them.
     pub(crate) msg_flags: c_int,
-    /// Where the kernel has just written a length, next to which the rest mostly lies.
+    /// Whether the address is one that the call gave back: there may have been less room for it than it
+    /// has bytes.
+    is_received: bool,
+    /// Where the kernel has just written a length, next to which such an address mostly lies.
     witness: *const c_void,
     /// Whether the bytes moved may be fewer than the length says.
     is_doubtful: bool,
@@ -97,6 +101,7 @@ impl View {
             control: Span::EMPTY,
             control_len: 0,
             msg_flags: 0,
+            is_received: false,
             witness: core::ptr::null(),
             is_doubtful: false,
         }
@@ -138,7 +143,7 @@ impl View {
         // SAFETY: the kernel has just read it.
         let message = unsafe { message.read_unaligned() };
         // SAFETY: the kernel has just walked the array.
-        unsafe { Self::iovecs(message.msg_iov, message.msg_iovlen, moved) }
+        unsafe { Self::iovecs(message.msg_iov, count(message.msg_iovlen), moved) }
             .addressed(message.msg_name, message.msg_namelen, MAX_NAME_LEN)
             .controlled(&message)
     }
@@ -155,10 +160,10 @@ impl View {
         // SAFETY: the kernel has just written to it.
         let message = unsafe { message.read_unaligned() };
         // SAFETY: the kernel has just walked the array.
-        let view = unsafe { Self::iovecs(message.msg_iov, message.msg_iovlen, moved) }
+        let view = unsafe { Self::iovecs(message.msg_iov, count(message.msg_iovlen), moved) }
             .addressed(message.msg_name, message.msg_namelen, NETLINK_NAME_LEN)
             .controlled(&message);
-        Self { msg_flags: message.msg_flags, witness, ..view }
+        Self { msg_flags: message.msg_flags, is_received: true, witness, ..view }
     }
 
     /// A value of so many bytes that the call took or gave, such as an option's.
@@ -180,8 +185,8 @@ impl View {
         if message.msg_control.is_null() {
             return self;
         }
-        let control = Span::new(message.msg_control, message.msg_controllen);
-        Self { control, control_len: message.msg_controllen as u64, ..self }
+        let len = count(message.msg_controllen);
+        Self { control: Span::new(message.msg_control, len), control_len: len as u64, ..self }
     }
 
     /// The same with an address that the call took; one that it refused is known by length only.
@@ -208,21 +213,38 @@ impl View {
         let witness = len.cast::<c_void>();
         // SAFETY: the kernel has just written to it.
         let len = unsafe { returned(len) };
-        Self { witness, ..self }.addressed(name.cast::<c_void>(), len, NETLINK_NAME_LEN)
+        Self { is_received: true, witness, ..self }.addressed(
+            name.cast::<c_void>(),
+            len,
+            NETLINK_NAME_LEN,
+        )
     }
 
-    /// The same without an address, control data or an option's value that cannot be read. A program
-    /// may leave a wild pointer beside a length of 0, which the kernel overwrites with what it would
-    /// have written.
-    pub(crate) fn readable(&self) -> Self {
-        let checked = |span: Span| {
-            let readable = span.is_near(self.witness) || span.is_readable();
-            if readable { span } else { Span::EMPTY }
-        };
+    /// Whether the call gave back an address that is none of netlink's, whose length is always the
+    /// same.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.is_received && self.name.len() > 0 && self.name_len as usize != NETLINK_NAME_LEN
+    }
+
+    /// The same without an address or an option's value that cannot be read. What the kernel read or
+    /// wrote it vouches for; but a program may leave a wild pointer beside a length of 0, which the
+    /// kernel overwrites with the length of what it would have written.
+    ///
+    /// `None` if that is all of it.
+    #[inline]
+    pub(crate) fn readable(&self) -> Option<Self> {
+        let is_strange = self.is_received && !self.name.is_near(self.witness);
+        if is_strange || self.is_doubtful { self.as_far_as_readable() } else { None }
+    }
+
+    #[cold]
+    fn as_far_as_readable(&self) -> Option<Self> {
+        let is_wild = self.is_received && !self.name.is_readable();
+        let name = if is_wild { Span::EMPTY } else { self.name };
         let is_doubtful = self.is_doubtful
             && self.memory.at(0).is_some_and(|span| !span.first(self.moved).is_readable());
         let moved = if is_doubtful { 0 } else { self.moved };
-        Self { name: checked(self.name), control: checked(self.control), moved, ..*self }
+        Some(Self { name, moved, ..*self })
     }
 
     /// The same without the caller's bytes, for when the kernel could not read them again.
@@ -238,7 +260,8 @@ impl View {
 
     /// The bytes moved.
     pub(crate) fn payload(&self) -> Payload {
-        Payload { memory: self.memory, index: 0, offset: 0, left: self.moved }
+        let moved = self.moved;
+        Payload { memory: self.memory, index: 0, offset: 0, moved, left: moved }
     }
 }
 
@@ -247,10 +270,16 @@ pub(crate) struct Payload {
     memory: Memory,
     index: usize,
     offset: usize,
+    moved: usize,
     left: usize,
 }
 
 impl Payload {
+    /// How many bytes the call moved.
+    pub(crate) fn moved(&self) -> usize {
+        self.moved
+    }
+
     /// How many bytes are not yet taken.
     pub(crate) fn left(&self) -> usize {
         self.left
@@ -284,13 +313,14 @@ impl Payload {
     }
 }
 
-/// Copies a span into a ring, so many bytes behind a position; false if there is no place.
+/// Copies a span into a ring's room; false if it does not fit.
 ///
 /// Only for spans of slices, and of views that [`View::readable`] let pass.
-pub(crate) fn copy(span: &Span, map: &Map, position: u64, offset: usize) -> bool {
+#[inline]
+pub(crate) fn copy(span: &Span, room: &Room<'_>, offset: usize) -> bool {
     // SAFETY: readable: a slice's, or bytes that the kernel has just read or written in this very
     // call, or said it could.
-    unsafe { map.copy_in(position, offset, span.base(), span.len()) }
+    unsafe { room.copy_in(offset, span.base(), span.len()) }
 }
 
 /// The messages of one sendmmsg or recvmmsg.
@@ -336,6 +366,12 @@ impl Messages {
     }
 }
 
+/// A length of a `struct msghdr`. For musl it has 32 bits and, behind them, padding that the program
+/// leaves as it is; and the kernel accepts no longer one in any case.
+fn count(len: usize) -> usize {
+    len & 0xffff_ffff
+}
+
 /// A length that the kernel gave back.
 ///
 /// # Safety
@@ -343,6 +379,25 @@ impl Messages {
 pub(crate) unsafe fn returned(len: *const socklen_t) -> socklen_t {
     // SAFETY: the caller's promise.
     unsafe { len.read_unaligned() }
+}
+
+/// What main is given, while the constructor runs.
+static ARGUMENTS: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Calls `then`, in which [`arguments`] has these.
+///
+/// # Safety
+/// As for [`strings`], until `then` returns.
+pub(crate) unsafe fn with_arguments(array: *const *const c_char, then: impl FnOnce()) {
+    ARGUMENTS.store(array.cast_mut(), Ordering::Relaxed);
+    then();
+    ARGUMENTS.store(core::ptr::null_mut(), Ordering::Relaxed);
+}
+
+/// The program's arguments, while it has not begun.
+pub(crate) fn arguments() -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: null but within `with_arguments`.
+    unsafe { strings(ARGUMENTS.load(Ordering::Relaxed)) }
 }
 
 /// The strings of a null-terminated array, such as `argv` and `environ`.

@@ -23,6 +23,41 @@ fn attribute_bytes(number: u16, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// An element with its padding: an attribute, or what has another header and room for this payload.
+fn element_bytes(
+    header: Option<&Value>,
+    number: u16,
+    nested: bool,
+    payload: &[u8],
+) -> Option<Vec<u8>> {
+    let Some(header) = header else {
+        return Some(attribute_bytes(if nested { number | NESTED } else { number }, payload));
+    };
+    let size = |key| match text(header, key) {
+        Some("u16") => 2,
+        _ => 1,
+    };
+    let field = |n: usize, size: usize| {
+        let le = u32::try_from(n).ok().filter(|n| size > 1 || *n < 256)?.to_le_bytes();
+        let mut field = le.get(..size)?.to_vec();
+        if text(header, "byte-order") == Some("big-endian") {
+            field.reverse();
+        }
+        Some(field)
+    };
+    let (type_size, length_size) = (size("type"), size("length"));
+    let counts_all = text(header, "counts") == Some("all");
+    let len = payload.len() + if counts_all { type_size + length_size } else { 0 };
+    let mut head = [field(usize::from(number), type_size)?, field(len, length_size)?];
+    if text(header, "first") == Some("length") {
+        head.reverse();
+    }
+    let mut bytes = head.concat();
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(count_of(header, "align").unwrap_or(1)), 0);
+    Some(bytes)
+}
+
 /// The flag bit of a type that says that the payload is attributes.
 const NESTED: u16 = 0x8000;
 
@@ -34,9 +69,13 @@ impl<'s> Builder<'s> {
         reference: &str,
     ) -> Result<(Vec<u8>, Vec<Node>), Why> {
         let (mut bytes, mut nodes) = (Vec::new(), Vec::new());
+        let header = choose::find_set(self.specs, spec, reference)
+            .and_then(|(_, set)| set.get("element-header"));
         self.each_attribute(spec, reference, &mut |number, payload, node| {
             let nested = matches!(node.payload, Expected::Attrs(_));
-            let attribute = attribute_bytes(if nested { number | NESTED } else { number }, payload);
+            let Some(attribute) = element_bytes(header, number, nested, payload) else {
+                return false;
+            };
             if bytes.len() + attribute.len() > LONGEST {
                 return false;
             }
@@ -186,7 +225,6 @@ impl<'s> Builder<'s> {
             "sub-message" | "union" => return self.chosen(spec, item),
             "records" => return self.records(spec, item),
             "bitmap" => self.bitmap(spec, item)?,
-            "tlvs" => return self.tlvs(spec, item),
             other => return Err(format!("type {other}")),
         })
     }
@@ -221,6 +259,7 @@ impl<'s> Builder<'s> {
             }
             field
         };
+        let signed = kind.starts_with('s');
         let hint = text(item, "display-hint");
         if hint == Some("ipv4") && bytes == 4 {
             let address = Ipv4Addr::from(self.number(4) as u32 | 0x0a00_0000);
@@ -229,10 +268,21 @@ impl<'s> Builder<'s> {
         if let Some(reference) = text(item, "enum") {
             let entries = Entries::of(self.specs, spec, reference)
                 .ok_or_else(|| format!("no enum {reference}"))?;
+            if let Some(bits) = count_of(item, "part-bits") {
+                // Of one part.
+                let parts: Vec<u64> = entries.all.iter().map(|e| e.value).collect();
+                let fits: Vec<u64> =
+                    parts.into_iter().filter(|v| *v > 0 && v >> bits == 0).collect();
+                self.count += 1;
+                let v = *fits.get(self.count as usize % fits.len().max(1)).ok_or("no part")?;
+                let names = entries.name(v).map(str::to_owned).into_iter().collect();
+                return Ok((wire(v), Expected::Flags(v, names)));
+            }
             let flags = entries.bits || item["enum-as-flags"] == true;
-            return self.named_number(&entries, flags, bytes, forced).map(|(v, e)| (wire(v), e));
+            return self
+                .named_number(&entries, flags, (bytes, signed), forced)
+                .map(|(v, e)| (wire(v), e));
         }
-        let signed = kind.starts_with('s');
         let v = forced.unwrap_or_else(|| self.number(bytes));
         if hint == Some("errno") {
             let field = wire((-22_i64).cast_unsigned());
@@ -255,10 +305,15 @@ impl<'s> Builder<'s> {
         &mut self,
         entries: &Entries,
         flags: bool,
-        bytes: usize,
+        (bytes, signed): (usize, bool),
         forced: Option<u64>,
     ) -> Result<(u64, Expected), Why> {
-        let fits = |v: u64| bytes >= 8 || v >> (bytes * 8) == 0;
+        let unused = 64_u32.saturating_sub(8 * u32::try_from(bytes).map_err(|e| e.to_string())?);
+        let extended = |v: u64| v.cast_signed() << unused >> unused;
+        let fits = |v: u64| match signed {
+            true => extended(v) == v.cast_signed(),
+            false => bytes >= 8 || v >> (bytes * 8) == 0,
+        };
         self.count += 1;
         let turn = self.count as usize;
         if flags {
@@ -279,7 +334,9 @@ impl<'s> Builder<'s> {
             Some(v) => v,
             None => *values.get(turn % values.len().max(1)).ok_or("an enum of no values")?,
         };
-        Ok((v, Expected::Number(i128::from(v), entries.name(v).map(str::to_owned))))
+        let v = if signed { extended(v).cast_unsigned() } else { v };
+        let said = if signed { i128::from(v.cast_signed()) } else { i128::from(v) };
+        Ok((v, Expected::Number(said, entries.name(v).map(str::to_owned))))
     }
 
     fn binary(&mut self, spec: &'s Spec, item: &Value) -> Result<Payload, Why> {
@@ -358,7 +415,8 @@ impl<'s> Builder<'s> {
                 break;
             }
             let nested = matches!(expected, Expected::Attrs(_));
-            bytes.extend(attribute_bytes(if nested { number | NESTED } else { number }, &payload));
+            let attribute = element_bytes(item.get("element-header"), number, nested, &payload);
+            bytes.extend(attribute.ok_or("no room for an element")?);
             let index = u64::try_from(i128::from(number) + offset).unwrap_or(u64::MAX);
             let name = names.as_ref().and_then(|names| names.name(index)).map(str::to_owned);
             nodes.push(Node { name, number, payload: expected });
@@ -377,7 +435,7 @@ impl<'s> Builder<'s> {
         let (mut bytes, mut fields) = (Vec::new(), Vec::new());
         for name in ["value", "selector"] {
             let (v, expected) = match &entries {
-                Some(entries) => self.named_number(entries, true, 4, None)?,
+                Some(entries) => self.named_number(entries, true, (4, false), None)?,
                 None => {
                     let v = self.number(4);
                     (v, Expected::Number(i128::from(v), None))
@@ -470,21 +528,6 @@ impl<'s> Builder<'s> {
         let name = |bit: u64| entries.as_ref().and_then(|e| e.name(bit)).map(str::to_owned);
         let items = bits.iter().map(|bit| Expected::Number(i128::from(*bit), name(*bit))).collect();
         Ok((bytes, Expected::Items(items)))
-    }
-
-    fn tlvs(&mut self, spec: &'s Spec, item: &Value) -> Result<Payload, Why> {
-        let reference = text(item, "attribute-set").ok_or("tlvs of nothing")?;
-        let (mut bytes, mut nodes) = (Vec::new(), Vec::new());
-        self.each_attribute(spec, reference, &mut |number, payload, node| {
-            let (Ok(number), Ok(len)) = (u8::try_from(number), u8::try_from(payload.len())) else {
-                return false;
-            };
-            bytes.extend([number, len]);
-            bytes.extend(payload);
-            nodes.push(node);
-            true
-        })?;
-        Ok((bytes, Expected::Attrs(nodes)))
     }
 }
 

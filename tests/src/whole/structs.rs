@@ -98,6 +98,13 @@ impl<'s> Builder<'s> {
                 }
             }
         }
+        // All of what may be used is.
+        for member in list(definition, "members") {
+            if let Some(of) = text(member, "used") {
+                let len = count_of(member, "count").or_else(|| self.length_of(spec, member).ok());
+                forced.insert(of.to_owned(), len.unwrap_or(MANY) as u64);
+            }
+        }
         // Unions look up members that stand after them.
         let early = forced.iter().map(|(name, n)| (name.clone(), i128::from(*n))).collect();
         self.scopes.push(Scope::Struct(spec, definition, early));

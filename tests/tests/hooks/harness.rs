@@ -12,14 +12,16 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests live in the workspace")
 }
 
-/// The library as it ships.
+/// The library of this test program's build.
 pub(crate) fn shim() -> &'static Path {
     static SHIM: OnceLock<PathBuf> = OnceLock::new();
     SHIM.get_or_init(|| {
         // A directory of its own: cargo holds a lock on the other while tests run in some setups.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim");
+        let name = format!("shim-{}", crate::FEATURES.join("-"));
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--release", "-p", "nlhook", "--target-dir"])
+            .args(["build", "--quiet", "--release", "-p", "nlhook"])
+            .args(["--features", &crate::FEATURES.join(","), "--target-dir"])
             .arg(&target)
             .current_dir(root())
             .status()
@@ -89,6 +91,11 @@ pub(crate) fn bare(program: impl AsRef<OsStr>) -> Command {
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.stdin(Stdio::null());
     command
+}
+
+/// Whether this is the build without the standard library.
+pub(crate) fn is_portable() -> bool {
+    crate::FEATURES.contains(&"portable")
 }
 
 /// How records go to a viewer.

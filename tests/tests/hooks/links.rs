@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nlproto::Record;
 
-use crate::harness::{Scratch, bare, run, succeeded, to_file, to_viewer, tracee};
-use crate::stream::{Frames, Viewer};
+use super::harness::{Scratch, bare, run, succeeded, to_file, to_viewer, tracee};
+use super::stream::{Frames, Viewer};
 
 /// Starts a flood that pauses, and waits until it does.
 fn flood(mut command: Command, count: u32, pause_at: u32) -> Child {
@@ -121,7 +121,7 @@ fn a_viewer_that_comes_later_is_found_at_the_next_socket() {
     // The same within one process: the second round's socket is the first that finds it.
     let path = scratch.join("later.sock");
     let mut late = bare(tracee("late"));
-    late.env("LD_PRELOAD", crate::harness::shim()).env("NLHOOK_SOCKET", &path);
+    late.env("LD_PRELOAD", super::harness::shim()).env("NLHOOK_SOCKET", &path);
     late.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = late.spawn().expect("starts");
     let mut output = paused(&mut child);
@@ -196,7 +196,7 @@ fn a_full_disk_loses_records_and_says_so() {
         && NLHOOK_FILE=x.nlcap LD_PRELOAD=$2 \"$0\" 1000 900 && cat x.nlcap >&2";
     let mut command = bare("unshare");
     command.args(["-rm", "/bin/sh", "-c", script]).arg(tracee("flood"));
-    command.arg(scratch.join("")).arg(crate::harness::shim());
+    command.arg(scratch.join("")).arg(super::harness::shim());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("starts");
     child.stdin.take().expect("piped").write_all(b"x").expect("it reads");

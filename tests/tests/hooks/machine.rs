@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
-use crate::harness::{root, run, shim};
+use super::harness::{is_portable, root, run, shim};
 
 fn tool(name: &str, arguments: &[&str]) -> String {
     run(Command::new(name).args(arguments).arg(shim()))
@@ -52,7 +52,7 @@ fn unsafe_code_is_where_it_is_said_to_be() {
             without.insert(name.components().next().expect("a name").as_os_str().to_owned());
         }
     }
-    let allowed = ["hooks", "init.rs", "lib.rs", "real.rs", "sys", "view"];
+    let allowed = ["hooks", "init.rs", "interpose", "lib.rs", "sys", "thread.rs", "view", "window"];
     assert_eq!(without, allowed.map(Into::into).into());
 }
 
@@ -63,9 +63,28 @@ fn it_exports_the_hooks_and_nothing_else() {
 
 #[test]
 fn it_imports_nothing_new() {
-    let known = &listed("imports.txt", "hooks") | &listed("imports.txt", "std");
+    let std = if is_portable() { BTreeSet::new() } else { listed("imports.txt", "std") };
+    let known = &listed("imports.txt", "hooks") | &std;
     let new: Vec<String> = symbols("--undefined-only").difference(&known).cloned().collect();
     assert!(new.is_empty(), "{new:?}");
+}
+
+/// A library that is missing, or a version of a symbol, would keep a program of another system from
+/// starting.
+#[test]
+fn the_portable_build_needs_a_libc_and_nothing_newer_than_2_17() {
+    if !is_portable() {
+        return;
+    }
+    let dynamic = tool("readelf", &["-d"]);
+    let needed: Vec<&str> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
+    assert!(matches!(needed[..], [only] if only.ends_with("[libc.so.6]")), "{needed:?}");
+    for line in tool("objdump", &["-T"]).lines().filter(|line| line.contains("GLIBC_")) {
+        let version = line.split("GLIBC_").nth(1).and_then(|rest| rest.split([')', ' ']).next());
+        let version: Vec<u32> =
+            version.expect("a version").split('.').map_while(|part| part.parse().ok()).collect();
+        assert!(version <= vec![2, 17], "{line}");
+    }
 }
 
 #[test]
@@ -128,5 +147,5 @@ fn no_hook_can_reach_a_panic() {
         }
     }
     // The walk has really been there.
-    assert!(reached.contains("syscall") && reached.len() > hooks.len() + 20, "{}", reached.len());
+    assert!(reached.contains("memcpy") && reached.len() > hooks.len() + 20, "{}", reached.len());
 }

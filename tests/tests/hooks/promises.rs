@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Scratch, TRANSPORTS, bare, by, library, run, to_file, to_viewer, tracee};
-use crate::stream::{Frames, Viewer};
+use super::harness::{Scratch, TRANSPORTS, bare, by, library, run, to_file, to_viewer, tracee};
+use super::stream::{Frames, Viewer};
 
 /// What a tracee prints without the shim, and under it with a viewer and a file; the same by each
 /// transport.
@@ -94,13 +94,13 @@ fn without_a_viewer_there_is_nothing() {
     ];
     for (name, value) in cases {
         let mut command = bare(tracee("footprint"));
-        command.env("LD_PRELOAD", crate::harness::shim()).env(name, value);
+        command.env("LD_PRELOAD", super::harness::shim()).env(name, value);
         assert_eq!(run(&mut command), plain, "{name}={}", value.display());
     }
     let long = "x".repeat(5000);
     for name in ["NLHOOK_SOCKET", "NLHOOK_FILE", "XDG_RUNTIME_DIR"] {
         let mut command = bare(tracee("footprint"));
-        assert_eq!(run(command.env("LD_PRELOAD", crate::harness::shim()).env(name, &long)), plain);
+        assert_eq!(run(command.env("LD_PRELOAD", super::harness::shim()).env(name, &long)), plain);
     }
     // A transport of another version: not even a viewer that is there is spoken to.
     let viewer = Viewer::listen(&scratch.join("viewer.sock"));
@@ -114,7 +114,7 @@ fn the_default_sockets_are_found() {
     let scratch = Scratch::new();
     let viewer = Viewer::listen(&scratch.join("nlview.sock"));
     let mut command = bare(tracee("flood"));
-    command.env("LD_PRELOAD", crate::harness::shim()).env("XDG_RUNTIME_DIR", scratch.join(""));
+    command.env("LD_PRELOAD", super::harness::shim()).env("XDG_RUNTIME_DIR", scratch.join(""));
     run(command.arg("1"));
     assert_eq!(viewer.only().sequence().len(), 1);
 }
@@ -172,11 +172,12 @@ fn nobody_waits_for_a_viewer_that_does_not_accept() {
 fn calls_before_the_constructor_and_after_the_end_are_made() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");
-    let mut libraries = crate::harness::shim().as_os_str().to_owned();
+    let mut libraries = super::harness::shim().as_os_str().to_owned();
     libraries.push(":");
     libraries.push(library("early"));
     let mut command = to_file(tracee("flood"), &file);
-    assert!(run(command.env("LD_PRELOAD", libraries).arg("1")).starts_with("1 "));
+    command.env("LD_PRELOAD", libraries).env("NLHOOK_LIBC", "name");
+    assert!(run(command.arg("1")).starts_with("1 "));
     let frames = Frames::of_file(&file);
     frames.check();
     let seqs: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
@@ -201,7 +202,7 @@ fn a_strangers_viewer_is_told_nothing_unless_root_names_it() {
         assert_eq!(said.next().expect("a line").expect("text"), "listening");
 
         let mut command = bare(tracee("flood"));
-        command.env("LD_PRELOAD", crate::harness::shim()).arg("5");
+        command.env("LD_PRELOAD", super::harness::shim()).arg("5");
         run(command.env(name, if is_told { path } else { scratch.join("") }));
         let told: u64 = said.next().expect("a line").expect("text").parse().expect("a number");
         assert_eq!(told > 0, is_told, "{name}: {told} bytes");

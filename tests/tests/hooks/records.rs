@@ -1,8 +1,8 @@
 //! What the shim must see.
 
-use crate::harness::{Scratch, TRANSPORTS, bare, by, run, to_file, tracee};
-use crate::stream::{Frames, Viewer};
-use crate::text;
+use super::harness::{Scratch, TRANSPORTS, bare, by, run, to_file, tracee};
+use super::stream::{Frames, Viewer};
+use super::text;
 
 /// Compares what a tracee said it did with what was recorded.
 fn compare(said: &str, frames: &Frames) {
@@ -17,7 +17,7 @@ fn compare(said: &str, frames: &Frames) {
 fn self_expecting(name: &str) {
     let scratch = Scratch::new();
     let file = scratch.join("calls.nlcap");
-    let said = run(&mut to_file(tracee(name), &file));
+    let said = run(to_file(tracee(name), &file).env("NLHOOK_LIBC", "name"));
     let frames = Frames::of_file(&file);
     frames.check();
     compare(&said, &frames);
@@ -25,7 +25,7 @@ fn self_expecting(name: &str) {
     for transport in TRANSPORTS {
         let socket = scratch.join(transport);
         let viewer = Viewer::listen(&socket);
-        let said = run(&mut by(transport, tracee(name), &socket));
+        let said = run(by(transport, tracee(name), &socket).env("NLHOOK_LIBC", "name"));
         let frames = viewer.only();
         frames.check();
         compare(&said, &frames);
@@ -46,7 +46,7 @@ fn messages_of_unusual_shape_are_recorded_whole() {
 fn every_call_has_its_thread_and_its_times() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");
-    run(&mut to_file(tracee("calls"), &file));
+    run(to_file(tracee("calls"), &file).env("NLHOOK_LIBC", "name"));
     let frames = Frames::of_file(&file);
     let hello = frames.hellos()[0].1;
     let mut last = hello.monotonic_ns;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use nlproto::ring::{Consumer, Found, Word, Words};
 use nlring::{Access, Map};
 
-use crate::harness::{Scratch, bare, by, run, tracee};
-use crate::stream::{Frames, Viewer};
+use super::harness::{Scratch, bare, by, run, tracee};
+use super::stream::{Frames, Viewer};
 
 /// A generator whose seed is printed, so that a failure can be repeated.
 struct Random(u64);
@@ -136,7 +136,7 @@ fn where_there_can_be_no_ring_the_socket_is_used() {
         let mut shell = bare("/bin/sh");
         let script = format!(
             "{limit}; export LD_PRELOAD={} NLHOOK_SOCKET={}; exec \"$0\" 3",
-            crate::harness::shim().display(),
+            super::harness::shim().display(),
             socket.display()
         );
         assert!(run(shell.args(["-c", &script]).arg(tracee("flood"))).starts_with("3 "));

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use nlproto::{Call, Event, FrameReader, Function, Hello, Record, Socket, capture, codec};
+use nlproto::{Call, Event, FrameReader, Function, Hello, Origin, Record, Socket, capture, codec};
 
 /// One frame of a stream.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ impl Frames {
     /// What the messages sent were numbered, in the order of the records.
     pub(crate) fn sequence(&self) -> Vec<(u64, u32)> {
         let sends = |(process, call, bytes): (u64, Call<'_>, Vec<u8>)| {
-            let function = Function::from_number(call.head.function)?;
+            let function = Function::from_number(Origin::split(call.head.function).0)?;
             let sent = function.kind() == nlproto::function::Kind::Send && call.head.ret > 0;
             let seq = bytes.get(8..12)?.try_into().ok()?;
             sent.then(|| (process, u32::from_ne_bytes(seq)))
@@ -219,7 +219,7 @@ fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> Vec<u8> {
     let mut bytes = portion[..n].to_vec();
     if let Some(ring) = ring {
         assert_eq!(stream.read(&mut portion).expect("the end"), 0, "the connection is kept");
-        crate::ring::read_all(&ring, paused, &mut bytes);
+        super::ring::read_all(&ring, paused, &mut bytes);
         return bytes;
     }
     loop {

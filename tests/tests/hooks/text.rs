@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nlproto::{Call, Function};
+use nlproto::{Call, Function, Origin};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -19,11 +19,17 @@ fn flags(value: i32) -> String {
 /// One line of everything that a tracee can foresee.
 pub(crate) fn line(call: &Call<'_>, bytes: &[u8]) -> String {
     let head = &call.head;
-    let function = Function::from_number(head.function).expect("a known function");
+    let (function, origin) = Origin::split(head.function);
+    let function = Function::from_number(function).expect("a known function");
+    let origin = match origin {
+        Origin::Program => "",
+        Origin::Syscall => "syscall:",
+        Origin::Libc => "libc:",
+    };
     let lens: Vec<String> = call.iov_lens().map(|len| len.to_string()).collect();
     let [a, b, c] = head.args;
     format!(
-        "{} fd={} ret={} errno={} flags={} msg_flags={} message={}/{} iov={}[{}] buf={} name={}:{} \
+        "{origin}{} fd={} ret={} errno={} flags={} msg_flags={} message={}/{} iov={}[{}] buf={} name={}:{} \
          control={}:{} args={a},{b},{c} total={} payload={}",
         function.name(),
         head.fd,

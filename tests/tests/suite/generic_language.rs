@@ -18,7 +18,7 @@ attribute-sets:
   attributes:
   - {name: parts, type: bitmap, enum: part}
   - {name: wide, type: bitmap, enum: part, sub-type: u32}
-  - {name: notes, type: tlvs, attribute-set: note}
+  - {name: notes, type: nest, nested-attributes: note}
   - {name: asked, type: u32, operations-of: self}
   - {name: said, type: u32, operations-of: self, side: message}
   - {name: weights, type: indexed-array, sub-type: u8, index-enum: part, index-offset: -1}
@@ -29,6 +29,7 @@ attribute-sets:
     formats: [{value: pour, type: u16}, {default: true, type: flag}]
 - name: note
   name-prefix: kettle-note-
+  element-header: {}
   attributes:
   - {name: text, type: string, value: 3}
   - {name: hot, type: flag, value: 7}

@@ -15,6 +15,7 @@ mod bad_input;
 mod dependencies;
 mod generic_language;
 mod golden;
+mod language;
 mod layering;
 mod live;
 mod names;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use nlproto::codec::{self, FrameHead};
-use nlproto::{Call, Function, Name};
+use nlproto::{Call, Function, Name, Origin};
 
 use super::sink::Sink;
 use crate::decode::{Direction, Engine};
@@ -201,7 +201,8 @@ impl Receiver for Show {
     }
 
     fn call(&mut self, process: &Process, call: &Call<'_>) {
-        let Some(function) = Function::from_number(call.head.function) else {
+        let (number, origin) = Origin::split(call.head.function);
+        let Some(function) = Function::from_number(number) else {
             self.unknown = self.unknown.saturating_add(1);
             return;
         };
@@ -210,7 +211,7 @@ impl Receiver for Show {
         let names = self.names.scope(Some(process), call.head.fd);
         let engine = Engine { registry: &self.registry, names: &names };
         let socket = process.sockets.get(&call.head.fd);
-        let record = CallRecord { process, call, function, socket, record: self.records };
+        let record = CallRecord { process, call, function, origin, socket, record: self.records };
         self.output.call(&engine, &record, &mut self.text);
     }
 

@@ -1,8 +1,10 @@
 //! Attributes: lists of them, and the forms of their payloads.
 
-use super::context::{Decoder, Scope};
-use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Slot, Value, Visitor};
-use crate::spec::model::{AttrSet, Enum, Format, Kind, Selector, TextKind, Union, When};
+use super::context::{Decoder, Scope, Seen};
+use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, Value, Visitor};
+use crate::spec::model::{
+    AttrSet, ElementHeader, Enum, Format, Kind, Selector, TextKind, Union, When,
+};
 use crate::wire::attr::{self, Attrs};
 use crate::wire::{self, Step};
 
@@ -12,9 +14,43 @@ enum Elements<'a> {
     /// By their number, in a set that may be unknown.
     Set(Option<&'a AttrSet>, bool),
     /// All alike; their types are indexes, which may have names.
-    Alike(&'a Kind, Option<&'a Enum>, i64),
+    Alike(&'a Kind, Option<(&'a Enum, i64)>, Option<ElementHeader>),
     /// So many levels whose types are values, then a set.
     Levels(u8, &'a AttrSet),
+}
+
+impl<'a> Elements<'a> {
+    const fn set(self) -> Option<&'a AttrSet> {
+        match self {
+            Self::Set(set, _) => set,
+            _ => None,
+        }
+    }
+
+    /// How they begin, if they are no attributes of netlink's.
+    fn header(self) -> Option<attr::Header> {
+        match self {
+            Self::Set(set, _) => set.and_then(header),
+            Self::Alike(.., header) => header.map(on_the_wire),
+            Self::Levels(..) => None,
+        }
+    }
+}
+
+/// How the elements of a set begin, if they are no attributes of netlink's.
+pub(super) fn header(set: &AttrSet) -> Option<attr::Header> {
+    set.header.map(on_the_wire)
+}
+
+fn on_the_wire(header: ElementHeader) -> attr::Header {
+    attr::Header {
+        type_len: header.type_len,
+        length_len: header.length_len,
+        length_first: header.length_first,
+        big_endian: header.order == Order::Big,
+        counts_header: header.counts_header,
+        align: header.align,
+    }
 }
 
 impl<'a, V: Visitor> Decoder<'a, V> {
@@ -35,27 +71,28 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.issue(at, IssueKind::TooDeep);
             return self.bytes(Slot::Plain, bytes, Opaque::Unknown);
         }
-        let set = match elements {
-            Elements::Set(set, _) => set,
-            _ => None,
-        };
+        let set = elements.set();
         let mut scope = Scope::set(set, parent);
         if let Some(set) = set {
             // What a payload is chosen by may stand after it.
             scope.look_ahead(set, bytes);
         }
+        let own_header = elements.header();
+        let header_len = own_header.map_or(attr::HEADER_LEN, |header| header.len());
         let mut many = None;
-        for step in Attrs::new(bytes) {
+        for step in Attrs::with(bytes, own_header) {
             if many.is_none() {
                 let more = matches!(step, Step::Element(first) if first.more);
                 self.visitor.list_begin(List::Attributes, more);
                 many = Some(more);
             }
             match step {
-                Step::Element(found) => self.attribute(elements, found, at, &mut scope),
+                Step::Element(found) => {
+                    self.attribute(elements, own_header, found, at, &mut scope);
+                }
                 Step::Trailing { at: offset, bytes } => {
                     let at = at.saturating_add(offset);
-                    let need = attr::HEADER_LEN;
+                    let need = header_len;
                     self.issue(at, IssueKind::ShortHeader { need, have: bytes.len() });
                     self.bytes(Slot::Plain, bytes, Opaque::Trailing);
                 }
@@ -72,12 +109,17 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     fn attribute(
         &mut self,
         elements: Elements<'a>,
+        own_header: Option<attr::Header>,
         found: attr::Attr<'a>,
         list_at: usize,
         scope: &mut Scope<'a, '_>,
     ) {
         let at = list_at.saturating_add(found.at);
-        let number = found.number();
+        let number = if own_header.is_some() { found.raw_type } else { found.number() };
+        let header_len = own_header.map_or(attr::HEADER_LEN, |header| header.len());
+        // What the length does not count.
+        let uncounted = own_header.map_or(0, |h| if h.counts_header { 0 } else { h.len() });
+        let len = usize::from(found.len).saturating_add(uncounted);
         let (known, label, named_set) = match elements {
             Elements::Set(set, named) => (
                 set.and_then(|set| set.attr(number)),
@@ -85,16 +127,18 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 named && set.is_some(),
             ),
             Elements::Alike(_, names, _) => {
-                (None, names.and_then(|names| names.label.as_deref()), false)
+                (None, names.and_then(|(names, _)| names.label.as_deref()), false)
             }
             Elements::Levels(..) => (None, None, false),
         };
         let name = match elements {
-            Elements::Alike(_, Some(names), offset) => {
+            Elements::Alike(_, Some((names, offset)), _) => {
                 names.name_of(i64::from(number).saturating_add(offset).cast_unsigned())
             }
             _ => known.map(|attr| &*attr.c_name),
         };
+        // Nor does strace call an attribute unknown where it knows none.
+        let label = label.filter(|_| !(V::STRACE && self.strace_unnamed));
         self.visitor.attr_begin(&AttrHead {
             at,
             len: found.len,
@@ -102,18 +146,24 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             name,
             label,
             named_set,
+            own_header: own_header.is_some(),
             payload: found.payload,
         });
-        if usize::from(found.len) < attr::HEADER_LEN {
+        if len < header_len {
             self.issue(at, IssueKind::LengthTooSmall { len: u32::from(found.len) });
         } else if found.cut {
-            let have = found.payload.len().saturating_add(attr::HEADER_LEN);
+            let have = found.payload.len().saturating_add(header_len).saturating_sub(uncounted);
             self.issue(at, IssueKind::LengthTooLong { len: u32::from(found.len), have });
         }
         if known.is_none() && named_set {
             self.issue(at, IssueKind::UnknownAttribute { number });
         }
-        let payload_at = at.saturating_add(attr::HEADER_LEN);
+        let payload_at = at.saturating_add(header_len);
+        // strace takes no notice of the bit where it decodes attributes.
+        let net_order = own_header.is_none()
+            && found.raw_type & attr::NET_BYTEORDER != 0
+            && (!V::STRACE || self.strace_unnamed);
+        let outer = std::mem::replace(&mut self.net_order, net_order);
         if found.payload.is_empty() {
             let kind = match elements {
                 Elements::Alike(kind, ..) => Some(kind),
@@ -130,6 +180,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 (Elements::Set(..), Some(known)) if !matches!(known.kind, Kind::Unknown) => {
                     self.payload(Slot::Plain, &known.kind, found.payload, payload_at, scope);
                 }
+                (Elements::Set(..), _) if own_header.is_some() => {
+                    self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
+                }
                 (Elements::Set(..), _) => self.unknown(&found, payload_at, scope),
                 (Elements::Alike(kind, ..), _) => {
                     self.payload(Slot::Plain, kind, found.payload, payload_at, scope);
@@ -143,7 +196,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 }
             }
         }
-        scope.remember(number, found.payload);
+        self.net_order = outer;
+        scope.remember(Seen::new(elements.set(), &found));
         self.visitor.attr_end();
     }
 
@@ -202,11 +256,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.list_in(slot);
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
             }
-            Kind::Indexed(kind, index) => {
-                let names = index.and_then(|index| self.tables.enumeration(index.names));
-                let offset = index.map_or(0, |index| index.offset);
+            Kind::Indexed(kind, index, header) => {
+                let names = index
+                    .and_then(|index| Some((self.tables.enumeration(index.names)?, index.offset)));
                 self.list_in(slot);
-                self.list(Elements::Alike(kind, names, offset), bytes, at, scope);
+                self.list(Elements::Alike(kind, names, *header), bytes, at, scope);
             }
             Kind::TypeValue(levels, set) => match self.tables.set(*set) {
                 Some(set) => {
@@ -233,16 +287,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
             Kind::Bitfield32(names) => self.bitfield32(slot, *names, bytes, at),
             Kind::Bitmap(names, word) => self.bitmap(slot, *names, *word, bytes, at),
-            Kind::Tlvs(set) => match self.tables.set(*set) {
-                Some(set) => {
-                    self.list_in(slot);
-                    self.tlvs(set, bytes, at, scope);
-                }
-                None => self.bytes(slot, bytes, Opaque::Unknown),
-            },
             Kind::Command(scalar, family, side) => {
                 let tables = match family {
-                    Some(id) => self.family_tables(scope.selected(*id)),
+                    Some(id) => self.family_tables(scope.selected(*id).map(|found| found.payload)),
                     None => Some(self.tables),
                 };
                 self.command(slot, scalar, tables, *side, bytes, at);
@@ -303,11 +350,12 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let mut text: Option<&[u8]> = None;
         let number = match &union.selector {
             Selector::Attr(id) => {
-                let payload = scope.selected(*id);
-                text = payload.map(|p| Value::text(p, TextKind::CString));
-                payload
-                    .filter(|p| matches!(p.len(), 1 | 2 | 4 | 8))
-                    .map(|p| wire::number(p, cfg!(target_endian = "big")).cast_signed())
+                let found = scope.selected(*id);
+                text = found.as_ref().map(|f| Value::text(f.payload, TextKind::CString));
+                found.filter(|f| matches!(f.payload.len(), 1 | 2 | 4 | 8)).map(|f| {
+                    let big_endian = f.big_endian || cfg!(target_endian = "big");
+                    wire::number(f.payload, big_endian).cast_signed()
+                })
             }
             Selector::Header(name) => {
                 self.header.and_then(|(st, bytes)| super::context::member(st, bytes, name))

@@ -1,8 +1,8 @@
 //! What a payload's meaning may depend on: the message around it, and what stood before it.
 
 use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, Value, Visitor};
-use crate::spec::model::{AttrSet, MemberKind, Order, SelectorId, Struct, Tables};
-use crate::wire::attr::Attrs;
+use crate::spec::model::{AttrSet, Kind, MemberKind, Order, SelectorId, Struct, Tables};
+use crate::wire::attr::{self, Attrs};
 use crate::wire::{self, Step};
 
 /// The decoder of one message.
@@ -14,6 +14,10 @@ pub(super) struct Decoder<'a, V> {
     pub(super) message_type: u16,
     /// The command, in a generic family.
     pub(super) command: Option<u8>,
+    /// Whether the attribute that is open says that its number is in network order.
+    pub(super) net_order: bool,
+    /// Whether strace names none of the attributes here.
+    pub(super) strace_unnamed: bool,
     /// The fixed header.
     pub(super) header: Option<(&'a Struct, &'a [u8])>,
     pub(super) visitor: &'a mut V,
@@ -32,7 +36,36 @@ pub(super) enum Open<'a> {
     Message,
     Struct(&'a Struct, &'a [u8]),
     /// A set, and the payloads seen of attributes that selectors ask for.
-    Set(Option<&'a AttrSet>, [Option<(u16, &'a [u8])>; 3]),
+    Set(Option<&'a AttrSet>, [Option<Seen<'a>>; 3]),
+}
+
+/// An attribute that a selector asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    number: u16,
+    /// Whether its type says that it is in network order.
+    net_order: bool,
+    payload: &'a [u8],
+}
+
+impl<'a> Seen<'a> {
+    /// One as a list of a set has it.
+    pub(super) fn new(set: Option<&AttrSet>, found: &attr::Attr<'a>) -> Self {
+        let own_header = set.is_some_and(|set| set.header.is_some());
+        Self {
+            number: if own_header { found.raw_type } else { found.number() },
+            net_order: !own_header && found.raw_type & attr::NET_BYTEORDER != 0,
+            payload: found.payload,
+        }
+    }
+}
+
+/// What a selector found.
+pub(super) struct Selected<'a> {
+    /// The attribute's payload.
+    pub(super) payload: &'a [u8],
+    /// Whether it is a number in network order.
+    pub(super) big_endian: bool,
 }
 
 impl<'a, 's> Scope<'a, 's> {
@@ -55,36 +88,42 @@ impl<'a, 's> Scope<'a, 's> {
         if !set.has_selectors() {
             return;
         }
-        for step in Attrs::new(bytes) {
+        for step in Attrs::with(bytes, super::attrs::header(set)) {
             if let Step::Element(found) = step {
-                self.remember(found.number(), found.payload);
+                self.remember(Seen::new(Some(set), &found));
             }
         }
     }
 
     /// Keeps an attribute's payload for selectors that ask for it.
-    pub(super) fn remember(&mut self, number: u16, payload: &'a [u8]) {
+    pub(super) fn remember(&mut self, one: Seen<'a>) {
         let Open::Set(Some(set), seen) = &mut self.open else { return };
-        if !set.is_selector(number) {
+        if !set.is_selector(one.number) {
             return;
         }
-        let slot = match seen.iter().position(|s| s.is_some_and(|(n, _)| n == number)) {
+        let slot = match seen.iter().position(|s| s.is_some_and(|s| s.number == one.number)) {
             Some(at) => seen.get_mut(at),
             None => seen.iter_mut().find(|s| s.is_none()),
         };
         if let Some(slot) = slot {
-            *slot = Some((number, payload));
+            *slot = Some(one);
         }
     }
 
-    /// The payload of the attribute a selector asks for, in the innermost set that defines it.
-    pub(super) fn selected(&self, id: SelectorId) -> Option<&'a [u8]> {
+    /// The attribute a selector asks for, in the innermost set that defines it.
+    pub(super) fn selected(&self, id: SelectorId) -> Option<Selected<'a>> {
         let mut scope = Some(self);
         while let Some(here) = scope {
             if let Open::Set(Some(set), seen) = &here.open
                 && let Some(number) = set.selector(id)
             {
-                return seen.iter().flatten().find(|(n, _)| *n == number).map(|(_, p)| *p);
+                let found = seen.iter().flatten().find(|s| s.number == number)?;
+                let order = match set.attr(number).map(|attr| &attr.kind) {
+                    Some(Kind::Scalar(scalar)) => scalar.order,
+                    _ => Order::Host,
+                };
+                let big_endian = found.net_order || order == Order::Big;
+                return Some(Selected { payload: found.payload, big_endian });
             }
             scope = here.parent;
         }

@@ -1,7 +1,7 @@
 //! Netlink's own messages: errors, acknowledgements, ends of dumps.
 
 use super::context::{Decoder, Scope};
-use super::message::{self, DONE, ERROR};
+use super::message::{self, DONE, ERROR, GENERIC};
 use super::{Direction, IssueKind, List, Opaque, Order, Slot, StructHead, Value, Visitor};
 use crate::wire::message::{HEADER_LEN, Message, Nlmsghdr};
 
@@ -50,6 +50,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let head = StructHead { name: "nlmsgerr", short: false, fixed_header: false };
         self.visitor.struct_begin(Slot::Plain, &head);
         let errno = self.errno(i64::from(i32::from_ne_bytes(*error)));
+        let errno = self.own_error(protocol, request.ty, errno);
         self.visitor.value(Slot::Field("error"), &errno);
         self.visitor.field_begin("msg");
         let end = (request.len as usize).clamp(HEADER_LEN, len);
@@ -99,6 +100,19 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             None => {}
         }
         self.visitor.list_end(List::Group, rest.is_some());
+    }
+
+    /// The name of an error that only the family of the request has.
+    fn own_error(&self, protocol: u32, request: u16, errno: Value<'a>) -> Value<'a> {
+        match errno {
+            Value::Errno { v, name: None } if v < 0 && !V::STRACE && protocol != GENERIC => {
+                let operation = self.tables.resolve(request, true, false).operation;
+                let names = operation.and_then(|op| self.tables.errors(op));
+                let name = names.and_then(|names| names.name_of(v.unsigned_abs().into()));
+                Value::Errno { v, name }
+            }
+            other => other,
+        }
     }
 
     fn extended_ack(&mut self, attrs: &'a [u8], at: usize, scope: &Scope<'a, '_>) {

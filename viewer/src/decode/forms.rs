@@ -1,14 +1,9 @@
-//! Payloads that are neither numbers, structs nor netlink's own attributes: bitmaps, records with
-//! headers of two bytes, commands of another family.
+//! Payloads that are neither numbers, structs nor attributes: bitmaps, and commands of another family.
 
-use super::context::{Decoder, Scope};
-use super::{
-    AttrHead, Direction, Hint, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, TextKind, Value,
-    Visitor,
-};
-use crate::spec::model::{AttrSet, EnumId, Scalar, Side, Tables};
-use crate::wire::tlv::{self, Tlvs};
-use crate::wire::{self, Step};
+use super::context::Decoder;
+use super::{Direction, Hint, List, Order, Slot, TextKind, Value, Visitor};
+use crate::spec::model::{EnumId, Scalar, Side, Tables};
+use crate::wire;
 
 impl<'a, V: Visitor> Decoder<'a, V> {
     /// The bits that are set, each as an element of a list. Bits are counted from the lowest one of
@@ -39,7 +34,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     None => Value::Uint { v, size, order, hint: Hint::None },
                     Some(names) => {
                         let label = names.label.as_deref();
-                        Value::Enum { v, size, order, name: names.name_of(v), label }
+                        Value::Enum { v, size, order, signed: false, name: names.name_of(v), label }
                     }
                 };
                 self.visitor.value(Slot::Plain, &value);
@@ -47,85 +42,6 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
         self.visitor.list_end(List::Array, set > 1);
         self.rest(slot, at, bytes, map.len());
-    }
-
-    /// Records of an u8 type and an u8 length; told to the visitor as attributes are.
-    pub(super) fn tlvs(
-        &mut self,
-        set: &'a AttrSet,
-        bytes: &'a [u8],
-        at: usize,
-        parent: &Scope<'a, '_>,
-    ) {
-        if parent.depth >= MAX_DEPTH {
-            self.issue(at, IssueKind::TooDeep);
-            return self.bytes(Slot::Plain, bytes, Opaque::Unknown);
-        }
-        let mut scope = Scope::set(Some(set), parent);
-        let mut many = None;
-        for step in Tlvs::new(bytes) {
-            if many.is_none() {
-                let more = matches!(step, Step::Element(first) if first.more);
-                self.visitor.list_begin(List::Attributes, more);
-                many = Some(more);
-            }
-            match step {
-                Step::Element(found) => self.tlv(set, found, at, &mut scope),
-                Step::Trailing { at: offset, bytes } | Step::Unreachable { at: offset, bytes } => {
-                    let (need, have) = (tlv::HEADER_LEN, bytes.len());
-                    self.issue(at.saturating_add(offset), IssueKind::ShortHeader { need, have });
-                    self.bytes(Slot::Plain, bytes, Opaque::Trailing);
-                }
-            }
-        }
-        if let Some(many) = many {
-            self.visitor.list_end(List::Attributes, many);
-        }
-    }
-
-    fn tlv(
-        &mut self,
-        set: &'a AttrSet,
-        found: tlv::Tlv<'a>,
-        list_at: usize,
-        scope: &mut Scope<'a, '_>,
-    ) {
-        let at = list_at.saturating_add(found.at);
-        let number = u16::from(found.ty);
-        let known = set.attr(number);
-        let header = u16::try_from(tlv::HEADER_LEN).unwrap_or(0);
-        self.visitor.attr_begin(&AttrHead {
-            at,
-            len: u16::from(found.len).saturating_add(header),
-            raw_type: number,
-            name: known.map(|attr| &*attr.c_name),
-            label: set.label.as_deref(),
-            named_set: true,
-            payload: found.payload,
-        });
-        if found.cut() {
-            let len = u32::from(found.len);
-            self.issue(at, IssueKind::LengthTooLong { len, have: found.payload.len() });
-        }
-        if known.is_none() {
-            self.issue(at, IssueKind::UnknownAttribute { number });
-        }
-        let payload_at = at.saturating_add(tlv::HEADER_LEN);
-        match known {
-            Some(attr) if found.payload.is_empty() => {
-                if self.is_flag(&attr.kind, scope) {
-                    self.visitor.value(Slot::Plain, &Value::Present);
-                }
-            }
-            Some(attr) if attr.secret => self.bytes(Slot::Plain, found.payload, Opaque::Secret),
-            Some(attr) => {
-                self.payload(Slot::Plain, &attr.kind, found.payload, payload_at, scope);
-            }
-            None if found.payload.is_empty() => {}
-            None => self.bytes(Slot::Plain, found.payload, Opaque::Unknown),
-        }
-        scope.remember(number, found.payload);
-        self.visitor.attr_end();
     }
 
     /// The tables of the generic family that an attribute names.
@@ -156,6 +72,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             v,
             size: scalar.size,
             order: scalar.order,
+            signed: false,
             name: name.map(|operation| &*operation.c_name),
             label: tables.unknown_message(),
         };

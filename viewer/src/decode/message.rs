@@ -12,7 +12,7 @@ use crate::wire::message::{self, Message, Messages};
 use crate::wire::{self, Step};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
-const GENERIC: u32 = crate::spec::GENERIC;
+pub(super) const GENERIC: u32 = crate::spec::GENERIC;
 /// `GENL_ID_CTRL`: the one family with a fixed number.
 const NLCTRL_ID: u16 = 0x10;
 /// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
@@ -42,6 +42,8 @@ pub fn datagram<V: Visitor>(
             direction,
             message_type: 0,
             command: None,
+            net_order: false,
+            strace_unnamed: false,
             header: None,
             visitor,
         };
@@ -110,6 +112,8 @@ pub(super) fn one<V: Visitor>(
         direction,
         message_type: ty,
         command: None,
+        net_order: false,
+        strace_unnamed: false,
         header: None,
         visitor,
     };
@@ -188,7 +192,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) -> Value<'a> {
         let tables = self.tables;
         let v = u64::from(ty);
-        let named = |name, label| Value::Enum { v, size: 2, order: Order::Host, name, label };
+        let named = |name, label| Value::named(v, 2, name, label);
         let own = tables.control().message_types.and_then(|id| tables.enumeration(id));
         let own_label = own.and_then(|own| own.label.as_deref());
         if ty < MIN_TYPE {
@@ -227,7 +231,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let control = self.tables.control();
         let find = |id: Option<EnumId>| id.and_then(|id| self.tables.enumeration(id));
         let v = u64::from(flags);
-        let class = match operation.map(|op| op.class) {
+        let class = |op: &Operation| if V::STRACE { op.strace_class } else { op.class };
+        let class = match operation.map(class) {
             _ if protocol == GENERIC => Class::Get,
             Some(Class::ByType) => match ty & 3 {
                 0 => Class::New,
@@ -283,7 +288,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let v = u64::from(*command);
         let name = listed.map(|op| &*op.c_name);
         let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
-        let command = Value::Enum { v, size: 1, order: Order::Host, name, label };
+        let command = Value::named(v, 1, name, label);
         self.visitor.value(Slot::Field("cmd"), &command);
         self.visitor.value(Slot::Field("version"), &Value::uint(u64::from(*version), 1));
         if *reserved != [0, 0] {
@@ -315,7 +320,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) {
         let sent = self.direction == Direction::Send;
         let body = operation.and_then(|op| {
-            let variant = op.variants.iter().find(|(when, _)| when.holds(payload, flags));
+            let seen = |when: &Condition| !(V::STRACE && when.not_strace);
+            let mut variants = op.variants.iter();
+            let variant = variants.find(|(when, _)| seen(when) && when.holds(payload, flags));
             let (first, second) =
                 if sent { (op.request, op.reply) } else { (op.reply, op.request) };
             variant.map(|(_, body)| *body).or(first).or(second)
@@ -328,6 +335,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 
     fn known_body(&mut self, body: Body, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
         let tables = self.tables;
+        self.strace_unnamed = body.strace_unnamed;
         let mut used = 0;
         let header = body.header.and_then(|id| tables.structure(id));
         if let Some(st) = header {

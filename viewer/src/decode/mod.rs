@@ -16,7 +16,7 @@ mod visitor;
 
 pub use issue::{Issue, IssueKind};
 pub use message::{datagram, is_whole};
-pub use value::{Hint, Opaque, Order, Part, TextKind, Value};
+pub use value::{Hint, Opaque, Order, Part, TextKind, Value, parts};
 pub use visitor::{AttrHead, Ignore, List, MessageHead, Nlmsghdr, Slot, StructHead, Visitor};
 // Part of what a visitor is shown.
 pub use crate::spec::model::{Entry, Enum};

@@ -41,19 +41,32 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 
     fn meaning(&self, scalar: &'a Scalar, field: &[u8]) -> Value<'a> {
         let len = field.len();
-        let v = wire::number(field, scalar.order == Order::Big || cfg!(target_endian = "big"));
+        let order = if self.net_order { Order::Big } else { scalar.order };
+        let v = wire::number(field, order == Order::Big || cfg!(target_endian = "big"));
         let size = u8::try_from(len).unwrap_or(8);
-        let order = scalar.order;
         let names = match scalar.names {
             ValueNames::Enum(id) | ValueNames::Flags(id) => self.tables.enumeration(id),
             ValueNames::None => None,
         };
-        let plain = |set: &&Enum| set.partial && !set.is_flags && set.name_of(v).is_none();
+        let named = |set: &'a Enum| {
+            let negative = scalar.signed.then(|| sign_extend(v, len).cast_unsigned());
+            set.name_of(v).or_else(|| set.name_of(negative?))
+        };
+        // A name for the whole number comes before names for its parts.
+        if let (Some(bits), Some(set)) = (scalar.part_bits, names)
+            && (v < 1 << bits || set.name_of(v).is_none())
+        {
+            return Value::Sequence { v, size, order, bits, set };
+        }
+        let plain = |set: &&'a Enum| set.partial && !set.is_flags && named(set).is_none();
         if let Some(set) = names.filter(|set| !plain(set)) {
             let label = scalar.label.as_deref().or(set.label.as_deref());
             return match scalar.names {
                 ValueNames::Flags(_) => Value::Flags { v, size, order, set, more: None, label },
-                _ => Value::Enum { v, size, order, name: set.name_of(v), label },
+                _ => {
+                    let (signed, name) = (scalar.signed, named(set));
+                    Value::Enum { v, size, order, signed, name, label }
+                }
             };
         }
         match scalar.meaning {
@@ -125,7 +138,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 }
 
 /// Reads `len` bytes' worth of a number as signed.
-fn sign_extend(v: u64, len: usize) -> i64 {
+pub(super) fn sign_extend(v: u64, len: usize) -> i64 {
     let unused = 64u32.saturating_sub(u32::try_from(len.saturating_mul(8)).unwrap_or(64));
     match unused {
         0 | 64.. => v.cast_signed(),

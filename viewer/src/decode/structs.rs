@@ -22,6 +22,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if short {
             self.issue(at, IssueKind::ShortStruct { need: st.min_size, have: bytes.len() });
         }
+        // An attribute's network order is that of its number, and the spec says a struct's.
+        let outer = std::mem::replace(&mut self.net_order, false);
         let head = StructHead { name: &st.c_name, short, fixed_header };
         self.visitor.struct_begin(slot, &head);
         let scope = Scope::structure(st, bytes, parent);
@@ -35,6 +37,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             offset = offset.saturating_add(len);
         }
         self.visitor.struct_end();
+        self.net_order = outer;
         // Padding at the end is part of it, unless somebody put something there.
         let padding = bytes.get(offset..st.size);
         if padding.is_some_and(|pad| pad.iter().all(|b| *b == 0)) { st.size } else { offset }
@@ -71,7 +74,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     Length::Rest => rest.len(),
                     Length::Member(of) => self.said_by(st, *of, scope).min(rest.len()),
                 };
-                let field = rest.get(..len)?;
+                let whole = rest.get(..len)?;
+                let field = self.used(st, member, whole, 1, scope);
                 let skip = (member.nonzero && zero(field))
                     || (*length == Length::Rest && field.is_empty());
                 if member.secret {
@@ -89,12 +93,29 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     Count::Member(of) => self.said_by(st, *of, scope),
                 };
                 let len = count.min(fit).saturating_mul(*size);
-                let field = rest.get(..len)?;
+                let field = self.used(st, member, rest.get(..len)?, *size, scope);
                 self.visitor.field_begin(&member.c_name);
                 self.elements(element, *size, *names, field, at, scope);
                 Some(len)
             }
         }
+    }
+
+    /// The part of a member that means something, where another member says how much of its room that
+    /// is; the elements up to the last that is not zero, where there is something beyond.
+    fn used<'f>(
+        &self,
+        st: &Struct,
+        member: &Member,
+        field: &'f [u8],
+        size: usize,
+        scope: &Scope<'a, '_>,
+    ) -> &'f [u8] {
+        let Some(by) = member.used else { return field };
+        let said = self.said_by(st, by, scope).saturating_mul(size).min(field.len());
+        let last = field.iter().rposition(|b| *b != 0).map_or(0, |at| at.saturating_add(1));
+        let len = last.next_multiple_of(size.max(1)).max(said);
+        field.get(..len).unwrap_or(field)
     }
 
     /// The number in the member that another member's length or count refers to.
@@ -115,13 +136,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let names = bits.names.and_then(|id| self.tables.enumeration(id));
             let size = scalar.size;
             let value = match names {
-                Some(set) => Value::Enum {
-                    v,
-                    size,
-                    order: super::Order::Host,
-                    name: set.name_of(v),
-                    label: set.label.as_deref(),
-                },
+                Some(set) => Value::named(v, size, set.name_of(v), set.label.as_deref()),
                 None => Value::Uint { v, size, order: super::Order::Host, hint: bits.hint },
             };
             self.visitor.value(Slot::Field(&bits.c_name), &value);
@@ -221,6 +236,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 let scope = Scope::structure(st, bytes, scope);
                 self.attributes(Some(set), true, tail, at, &scope);
             }
+            None if st.padded && tail.iter().all(|b| *b == 0) => {}
             None => {
                 self.issue(at, IssueKind::Trailing { len: tail.len() });
                 let why = if st.show_tail { Opaque::Trailing } else { Opaque::Unreachable };

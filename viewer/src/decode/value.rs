@@ -1,5 +1,6 @@
 //! The values that a [`Visitor`](super::Visitor) is shown: decoded, typed, borrowed.
 
+use super::scalar::sign_extend;
 use crate::spec::model::Enum;
 pub use crate::spec::model::{Hint, Order, TextKind};
 
@@ -32,8 +33,18 @@ pub enum Value<'a> {
     /// A signed number.
     Int { v: i64, size: u8, order: Order, hint: Hint },
     /// One of named numbers. `name` is the C name; without one `label` is what to call the unknown
-    /// (`AF_???`), if the set has a word for it.
-    Enum { v: u64, size: u8, order: Order, name: Option<&'a str>, label: Option<&'a str> },
+    /// (`AF_???`), if the set has a word for it. `v` has the bits of the wire, also if it is `signed`.
+    Enum {
+        v: u64,
+        size: u8,
+        order: Order,
+        signed: bool,
+        name: Option<&'a str>,
+        label: Option<&'a str>,
+    },
+    /// Named numbers of so many `bits` each, packed into one, the first in the highest bits; zeros
+    /// before it are none.
+    Sequence { v: u64, size: u8, order: Order, bits: u8, set: &'a Enum },
     /// Bits with names: those of `set`, in its order, then those of `more`.
     Flags {
         v: u64,
@@ -82,12 +93,22 @@ impl<'a> Value<'a> {
         Self::Uint { v, size, order: Order::Host, hint: Hint::None }
     }
 
+    /// One of named numbers, in host order.
+    #[must_use]
+    pub const fn named(v: u64, size: u8, name: Option<&'a str>, label: Option<&'a str>) -> Self {
+        Self::Enum { v, size, order: Order::Host, signed: false, name, label }
+    }
+
     /// The value as a number, where it is one.
     #[must_use]
     pub fn number(&self) -> Option<i128> {
         match *self {
+            Value::Enum { v, size, signed: true, .. } => {
+                Some(i128::from(sign_extend(v, size.into())))
+            }
             Value::Uint { v, .. }
             | Value::Enum { v, .. }
+            | Value::Sequence { v, .. }
             | Value::Flags { v, .. }
             | Value::Split { v, .. } => Some(i128::from(v)),
             Value::Int { v, .. } => Some(i128::from(v)),
@@ -110,5 +131,35 @@ impl<'a> Value<'a> {
                 .or_else(|| bytes.get(..bytes.len().saturating_sub(1)))
                 .unwrap_or(bytes),
         }
+    }
+}
+
+/// The parts of a [`Value::Sequence`], from the first: each number, and its C name if it has one.
+pub fn parts<'a>(
+    v: u64,
+    bits: u8,
+    set: &'a Enum,
+) -> impl Iterator<Item = (u64, Option<&'a str>)> + use<'a> {
+    let bits = u32::from(bits).clamp(1, 63);
+    let count = u64::BITS.saturating_sub(v.leading_zeros()).div_ceil(bits).max(1);
+    let mask = (1u64 << bits).wrapping_sub(1);
+    (0..count).rev().map(move |part| {
+        let number = v.checked_shr(part.saturating_mul(bits)).unwrap_or(0) & mask;
+        (number, set.name_of(number))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_told_from_the_highest_bits_down() {
+        let set = Enum::default();
+        let numbers = |v, bits| parts(v, bits, &set).map(|(n, _)| n).collect::<Vec<_>>();
+        assert_eq!(numbers(7 << 12 | 13 << 6 | 1, 6), [7, 13, 1]);
+        assert_eq!(numbers(0, 6), [0]);
+        assert_eq!(numbers(7 << 6, 6), [7, 0]);
+        assert_eq!(numbers(u64::MAX, 63), [1, u64::MAX >> 1]);
     }
 }

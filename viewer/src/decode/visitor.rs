@@ -62,6 +62,9 @@ pub struct AttrHead<'a> {
     pub label: Option<&'a str>,
     /// True if types of this set are names at all; false in lists whose types are just indexes.
     pub named_set: bool,
+    /// True if this is no `struct nlattr` but a type and a length of its set's own kind; the type then
+    /// has no flag bits.
+    pub own_header: bool,
     /// The payload's bytes that are there.
     pub payload: &'a [u8],
 }
@@ -70,19 +73,19 @@ impl AttrHead<'_> {
     /// The type without the flag bits.
     #[must_use]
     pub const fn number(&self) -> u16 {
-        self.raw_type & attr::TYPE_MASK
+        if self.own_header { self.raw_type } else { self.raw_type & attr::TYPE_MASK }
     }
 
     /// Whether the type says that the payload is attributes (`NLA_F_NESTED`).
     #[must_use]
     pub const fn is_nested(&self) -> bool {
-        self.raw_type & attr::NESTED != 0
+        !self.own_header && self.raw_type & attr::NESTED != 0
     }
 
     /// Whether the type says that the payload is in network order (`NLA_F_NET_BYTEORDER`).
     #[must_use]
     pub const fn is_net_byteorder(&self) -> bool {
-        self.raw_type & attr::NET_BYTEORDER != 0
+        !self.own_header && self.raw_type & attr::NET_BYTEORDER != 0
     }
 }
 

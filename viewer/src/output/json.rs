@@ -15,7 +15,7 @@ use crate::decode::{self, Direction, Engine};
 use crate::state::process::Process;
 use lines::{Lines, Scratch};
 use nlproto::function::Kind;
-use nlproto::{Function, SockaddrNl};
+use nlproto::{Function, Origin, SockaddrNl};
 
 /// JSON Lines.
 #[derive(Debug)]
@@ -100,7 +100,13 @@ impl Json {
         number_or_null(out, (head.fd >= 0).then_some(head.fd));
         out.extend_from_slice(b",\"call\":\"");
         out.extend_from_slice(function.name().as_bytes());
-        out.extend_from_slice(b"\",\"dir\":");
+        out.push(b'"');
+        match record.origin {
+            Origin::Program => {}
+            Origin::Syscall => out.extend_from_slice(b",\"via\":\"syscall\""),
+            Origin::Libc => out.extend_from_slice(b",\"via\":\"libc\""),
+        }
+        out.extend_from_slice(b",\"dir\":");
         match record.direction() {
             Some(which) => direction(out, which),
             None => out.extend_from_slice(b"null"),
@@ -179,8 +185,10 @@ fn arguments(out: &mut Vec<u8>, record: &CallRecord<'_>) {
                 _ => raw(out, call.payload),
             }
         }
-        _ if record.function.kind() == Kind::Internal => {
-            out.extend_from_slice(b",\"note\":\"netlink inside libc, not captured\"");
+        _ if record.is_uncaught() => {
+            out.extend_from_slice(b",\"note\":\"");
+            out.extend_from_slice(record.uncaught().as_bytes());
+            out.push(b'"');
         }
         _ => {}
     }

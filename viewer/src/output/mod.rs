@@ -5,7 +5,7 @@
 
 use crate::decode::{Direction, Engine};
 use crate::state::process::Process;
-use nlproto::{Call, Function, Socket};
+use nlproto::{Call, Function, Origin, Socket};
 
 mod errno_names;
 pub mod escape;
@@ -28,6 +28,8 @@ pub struct CallRecord<'a> {
     pub call: &'a Call<'a>,
     /// The function called.
     pub function: Function,
+    /// Who called it.
+    pub origin: Origin,
     /// What is known of the socket.
     pub socket: Option<&'a Socket>,
     /// Counts the records shown, from 1.
@@ -39,6 +41,23 @@ impl CallRecord<'_> {
     #[must_use]
     pub const fn failed(&self) -> bool {
         self.call.head.errno != 0
+    }
+
+    /// Whether it is one whose netlink stays inside libc, and was not caught there.
+    #[must_use]
+    pub const fn is_uncaught(&self) -> bool {
+        matches!(self.function.kind(), nlproto::function::Kind::Internal)
+            && self.call.head.flags & nlproto::function::CAUGHT == 0
+    }
+
+    /// What to say of such a one.
+    #[must_use]
+    pub const fn uncaught(&self) -> &'static str {
+        if self.call.head.flags & nlproto::function::PARTLY_CAUGHT == 0 {
+            "netlink inside libc, not captured"
+        } else {
+            "netlink inside libc, not all captured"
+        }
     }
 
     /// The direction of the bytes, for calls that move some.

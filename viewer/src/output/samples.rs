@@ -7,7 +7,7 @@ use crate::decode::{
 };
 use crate::decode::{Entry, Enum};
 use crate::state::process::Process;
-use nlproto::{Call, CallHead, Function, Hello, Socket};
+use nlproto::{Call, CallHead, Function, Hello, Origin, Socket};
 
 /// `struct sockaddr_nl` of port id 77 in group 5.
 pub(super) const ADDRESS: [u8; 12] = [16, 0, 0, 0, 77, 0, 0, 0, 16, 0, 0, 0];
@@ -36,7 +36,8 @@ pub(super) fn call(
         Socket { fd: 3, kind: 3, protocol: 0, portid: 4242, groups: 0, inode: 99, netns_cookie: 1 };
     let process = process();
     let socket = Some(&socket);
-    show(&CallRecord { process: &process, call: &call, function, socket, record: 17 });
+    let origin = Origin::Program;
+    show(&CallRecord { process: &process, call: &call, function, origin, socket, record: 17 });
 }
 
 /// `ip link add …`, of which the last two arguments are hostile.
@@ -74,7 +75,7 @@ fn bits(names: &[(u64, &str)]) -> Enum {
 }
 
 fn named(v: u64, size: u8, name: &str) -> Value<'_> {
-    Value::Enum { v, size, order: Order::Host, name: Some(name), label: Some("X_???") }
+    Value::named(v, size, Some(name), Some("X_???"))
 }
 
 fn attribute<V: Visitor>(
@@ -91,6 +92,7 @@ fn attribute<V: Visitor>(
         name: Some(name).filter(|name| !name.is_empty()),
         label: Some("IFLA_???"),
         named_set: true,
+        own_header: false,
         payload: &[0; 4],
     });
     inner(v);
@@ -294,10 +296,7 @@ impl Samples {
                     });
                     attribute(v, 8, 7, "UNNAMED", |v| {
                         let label = Some("AF_???");
-                        plain(
-                            v,
-                            Value::Enum { v: 77, size: 1, order: Order::Host, name: None, label },
-                        );
+                        plain(v, Value::named(77, 1, None, label));
                     });
                     attribute(v, 9, 8, "SECRET", |v| {
                         plain(v, Value::Bytes { bytes: b"key", why: Opaque::Secret });

@@ -29,7 +29,7 @@ use crate::decode::{self, Direction, Engine, Groups};
 use crate::state::process::Process;
 use block::{Block, Scratch};
 use nlproto::function::Kind;
-use nlproto::{Call, SockaddrNl};
+use nlproto::{Call, Origin, SockaddrNl};
 
 /// How things look, from the user's [`Style`].
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Tree {
             return out.push(b'\n');
         }
         self.scratch.who_columns = paint::columns(&self.scratch.who);
-        self.note(names, call);
+        self.note(names, record);
         let bytes = call.payload;
         let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
         feed(&mut block);
@@ -164,9 +164,16 @@ impl Tree {
     }
 
     /// What the call knows of a datagram: its sender, its multicast groups.
-    fn note(&mut self, names: Option<Groups<'_>>, call: &Call<'_>) {
+    fn note(&mut self, names: Option<Groups<'_>>, record: &CallRecord<'_>) {
         let note = &mut self.scratch.note;
         note.clear();
+        let via: &[u8] = match record.origin {
+            Origin::Program => b"",
+            Origin::Syscall => b"  by number",
+            Origin::Libc => b"  in libc",
+        };
+        self.look.paint.put(note, Role::Dim, via);
+        let call = record.call;
         let Some(SockaddrNl { portid, groups: mask, .. }) = SockaddrNl::read(call.name) else {
             return;
         };

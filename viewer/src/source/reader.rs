@@ -35,8 +35,12 @@ const QUEUE_LEN: usize = 64;
 const MAX_AFTER_STOP: usize = 16 << 20;
 /// How often rings are looked at while there is something in one of them.
 const BUSY_PACE: Duration = Duration::from_micros(500);
+/// How often rings are looked at when there has been nothing for a moment.
+const QUIET_PACE: Duration = Duration::from_millis(20);
 /// How often rings are looked at when there has been nothing for a while.
-const IDLE_PACE: Duration = Duration::from_millis(20);
+const IDLE_PACE: Duration = Duration::from_millis(50);
+/// What a while is.
+const WHILE: Duration = Duration::from_secs(2);
 /// Connections accepted after the stop, more than wait in any queue by default.
 const MAX_BACKLOG: usize = 4096;
 /// How long accepting pauses when there is no descriptor left for another connection.
@@ -158,6 +162,7 @@ pub fn start(listener: Listener, admission: Admission, stop: UnixStream) -> Resu
         pause: false,
         told_of_pause: false,
         pace: BUSY_PACE,
+        progressed: Instant::now(),
         events: event_sender,
         spare: spare_receiver,
     };
@@ -202,6 +207,8 @@ struct Reader {
     told_of_pause: bool,
     /// How long to wait before rings are looked at again.
     pace: Duration,
+    /// When something came out of a ring last.
+    progressed: Instant,
     events: Sender<Event>,
     spare: Receiver<Chunk>,
 }
@@ -337,10 +344,15 @@ impl Reader {
                 chunk = Some(filled);
             }
         }
+        if progress {
+            self.progressed = now;
+        }
+        let is_idle = now.saturating_duration_since(self.progressed) > WHILE;
+        let slowest = if is_idle { IDLE_PACE } else { QUIET_PACE };
         self.pace = match (more, progress) {
             (true, _) => Duration::ZERO,
             (_, true) => BUSY_PACE,
-            _ => self.pace.saturating_mul(2).clamp(BUSY_PACE, IDLE_PACE),
+            _ => self.pace.saturating_mul(2).clamp(BUSY_PACE, slowest),
         };
         Ok(progress)
     }

@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use nlproto::ring::{Consumer, Found, MAGIC, Slot, VERSION, Word, Words};
+use nlproto::ring::{Consumer, Found, GONE, MAGIC, RENEW, Slot, VERSION, Word, Words};
 use nlring::{Access, Map};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -19,10 +19,10 @@ use rustix::time::{ClockId, clock_gettime};
 /// A record that is still being copied after so long is one of a producer that was stopped or killed.
 const COPY_TIME: Duration = Duration::from_millis(20);
 /// How often a quiet ring's program is asked whether it still lives.
-const CHECK_PACE: Duration = Duration::from_millis(100);
+const CHECK_PACE: Duration = Duration::from_millis(500);
 /// How often the kernel is asked whether anybody has a quiet ring mapped, even if its program seems to
 /// live: its number may be another's by now, or not be known to us.
-const PROBE_PACE: Duration = Duration::from_secs(2);
+const PROBE_PACE: Duration = Duration::from_secs(10);
 
 /// Why a ring is not, or no more, read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ pub(super) enum Error {
 impl From<nlring::Error> for Error {
     fn from(error: nlring::Error) -> Self {
         match error {
-            nlring::Error::Kernel => Self::Unmappable,
+            nlring::Error::Kernel(_) => Self::Unmappable,
             nlring::Error::NotSealed => Self::NotSealed,
             nlring::Error::Length(len) => Self::Length(len),
         }
@@ -190,8 +190,13 @@ impl Ring {
         true
     }
 
-    /// Takes the records behind one whose producer is stopped. They are freed when that one is.
+    /// Takes the records behind one whose producer is stopped. They are freed when that one is; if that
+    /// takes too long, the program is asked for another ring.
     fn take_past(&mut self, head: u64, slot: Slot, room: &mut [u8], turn: &mut Turn) {
+        let used = self.map.load(Word::Tail).wrapping_sub(head);
+        if used > self.map.layout().granules() / 2 && self.map.load(Word::Closed) == 0 {
+            self.map.store(Word::Closed, RENEW);
+        }
         let mut position = head.wrapping_add(slot.granules());
         loop {
             let slot = match self.consumer.look(position, &self.map) {
@@ -267,7 +272,7 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        self.map.store(Word::Closed, 1);
+        self.map.store(Word::Closed, GONE);
     }
 }
 

@@ -11,7 +11,7 @@ mod words;
 
 use std::collections::HashMap;
 
-pub use attrs::{Attr, AttrSet, Format, Kind, Selector, Side, Union, When};
+pub use attrs::{Attr, AttrSet, ElementHeader, Format, Kind, Selector, Side, Union, When};
 pub use enums::{Entry, Enum};
 pub use operations::{Body, Class, Condition, Family, Operation, Rest};
 pub use structs::{
@@ -124,6 +124,12 @@ impl Tables {
     #[must_use]
     pub fn family(&self, operation: &Operation) -> Option<&str> {
         self.families.get(operation.family).map(|f| &*f.name)
+    }
+
+    /// Names of the errors that only the family of an operation has.
+    #[must_use]
+    pub fn errors(&self, operation: &Operation) -> Option<&Enum> {
+        self.families.get(operation.family).and_then(|f| self.enumeration(f.errors?))
     }
 
     /// Whether messages have an nlmsghdr at all.

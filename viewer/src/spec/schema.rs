@@ -120,7 +120,20 @@ pub(super) struct AttributeSet {
     pub(super) name_prefix: Option<String>,
     pub(super) subset_of: Option<String>,
     pub(super) unknown_label: Option<String>,
+    pub(super) element_header: Option<ElementHeader>,
     pub(super) attributes: Vec<Item>,
+}
+
+/// How the elements of a set begin that are no attributes of netlink's.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct ElementHeader {
+    pub(super) r#type: Option<String>,
+    pub(super) length: Option<String>,
+    pub(super) first: Option<String>,
+    pub(super) counts: Option<String>,
+    pub(super) byte_order: Option<String>,
+    pub(super) align: Option<u8>,
 }
 
 /// An attribute, a struct's member, or a sub-message's format: they share their vocabulary.
@@ -162,6 +175,9 @@ pub(super) struct Item {
     pub(super) checks: Option<serde_json::Value>,
     pub(super) len: Option<Scalar>,
     pub(super) count: Option<Scalar>,
+    pub(super) element_header: Option<ElementHeader>,
+    pub(super) used: Option<String>,
+    pub(super) part_bits: Option<u8>,
     pub(super) nonzero: Option<bool>,
     pub(super) formats: Vec<Self>,
     pub(super) bits: Vec<Bits>,
@@ -205,6 +221,8 @@ pub(super) struct Operations {
     pub(super) attribute_set: Option<String>,
     pub(super) unknown_label: Option<String>,
     pub(super) class: Option<String>,
+    pub(super) errors: Option<String>,
+    pub(super) strace: Option<StraceBody>,
     pub(super) list: Vec<Operation>,
     pub(super) default: Option<Operation>,
 }
@@ -227,11 +245,13 @@ pub(super) struct Operation {
     pub(super) variants: Vec<Variant>,
 }
 
-/// What strace takes a message's attributes for instead.
+/// What strace takes a message's attributes for instead, or that it names none.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct StraceBody {
     pub(super) attribute_set: Option<String>,
+    pub(super) attributes: Option<String>,
+    pub(super) class: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -257,6 +277,7 @@ pub(super) struct Variant {
     pub(super) fixed_header: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) payload: Option<String>,
+    pub(super) strace: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -11,7 +11,7 @@ mod tests;
 use std::collections::HashMap;
 
 use nlproto::codec::FrameHead;
-use nlproto::{Bye, Call, CallHead, Function, Hello, Lost, Name, Part, Record};
+use nlproto::{Bye, Call, CallHead, Function, Hello, Lost, Name, Origin, Part, Record};
 
 use self::losses::{Losses, Numbers, REORDER_WINDOW};
 use super::process::Process;
@@ -277,7 +277,8 @@ impl Entry {
 
     fn pass_on(&mut self, call: &Call<'_>, to: &mut impl Receiver) {
         to.call(&self.process, call);
-        if call.head.function == Function::Close as u32 && call.head.ret == 0 {
+        let (function, _) = Origin::split(call.head.function);
+        if function == Function::Close as u32 && call.head.ret == 0 {
             self.process.sockets.remove(&call.head.fd);
         }
     }

@@ -1,8 +1,11 @@
 //! Real programs in network namespaces of their own.
 
 mod captures;
+mod decoded;
 mod generic;
 mod listening;
+mod nfnetlink;
+mod nftables;
 mod strace;
 mod transparency;
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::decode::{
-    AttrHead, Issue, IssueKind, List, Nlmsghdr, Opaque, Order, Slot, StructHead, TextKind, Value,
-    Visitor,
+    AttrHead, Issue, IssueKind, List, Nlmsghdr, Opaque, Slot, StructHead, TextKind, Value, Visitor,
 };
 use crate::output::TimeStyle;
 use crate::output::samples::{self, Samples};
@@ -297,6 +296,7 @@ fn anything(random: &mut Random, v: &mut Lines<'_>, depth: u64) {
                     name: Some(&name),
                     label: None,
                     named_set: true,
+                    own_header: false,
                     payload: &bytes,
                 });
                 anything(random, v, depth - 1);
@@ -316,7 +316,7 @@ fn message(random: &mut Random, v: &mut Lines<'_>, name: &str, echoed: bool, dep
         at: 0,
         part: 0,
         header: Nlmsghdr { ty, ..Nlmsghdr::default() },
-        ty: Value::Enum { v: 1, size: 2, order: Order::Host, name: Some(name), label: None },
+        ty: Value::named(1, 2, Some(name), None),
         flags: Value::uint(0, 2),
         family: Some(name),
         operation: Some(name),

@@ -1,6 +1,6 @@
 //! Values as JSON.
 
-use crate::decode::{Enum, Opaque, Part, TextKind, Value};
+use crate::decode::{Enum, Opaque, Part, TextKind, Value, parts};
 use crate::output::{escape, text};
 
 /// Appends a value, and where it does not say all, `,"raw":…`.
@@ -9,7 +9,30 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
         Value::Present => out.extend_from_slice(b"true"),
         Value::Uint { v, .. } => text::decimal(out, v),
         Value::Int { v, .. } => text::decimal(out, v),
-        Value::Enum { v, name, .. } => named(out, v, name),
+        Value::Enum { v, name, signed, .. } => {
+            let number = value.number().unwrap_or(0);
+            match name {
+                Some(name) => drop(escape::json(out, name.as_bytes())),
+                None if signed => text::decimal(out, number),
+                None => text::decimal(out, v),
+            }
+            out.extend_from_slice(b",\"raw\":");
+            if signed { text::decimal(out, number) } else { text::decimal(out, v) }
+        }
+        Value::Sequence { v, bits, set, .. } => {
+            out.push(b'[');
+            for (at, (number, name)) in parts(v, bits, set).enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                match name {
+                    Some(name) => drop(escape::json(out, name.as_bytes())),
+                    None => text::decimal(out, number),
+                }
+            }
+            out.push(b']');
+            raw_number(out, v);
+        }
         Value::Flags { v, set, more, .. } => {
             flags(out, v, set, more);
             raw_number(out, v);
@@ -60,14 +83,6 @@ pub(super) fn name_or_number(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Flags { v, set, more, .. } => flags(out, v, set, more),
         _ => text::decimal(out, value.number().unwrap_or(0)),
     }
-}
-
-fn named(out: &mut Vec<u8>, v: u64, name: Option<&str>) {
-    match name {
-        Some(name) => drop(escape::json(out, name.as_bytes())),
-        None => text::decimal(out, v),
-    }
-    raw_number(out, v);
 }
 
 /// Appends an array of names; bits without one come last, as one string of hexadecimal digits.

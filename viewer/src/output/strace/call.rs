@@ -84,7 +84,10 @@ impl Arguments<'_, '_> {
             }
             Function::Setsockopt | Function::Getsockopt => self.option(),
             Function::Close => signed(self.out, i64::from(head.fd)),
-            Function::Getifaddrs | Function::IfNameindex | Function::Getaddrinfo => {}
+            Function::Getifaddrs
+            | Function::IfNameindex
+            | Function::Getaddrinfo
+            | Function::Seccomp => {}
         }
         self.text(") = ");
         self.result();

@@ -15,6 +15,8 @@ use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style};
 use crate::decode::{Direction, Engine, datagram};
 use crate::state::process::Process;
+use nlproto::Function;
+use nlproto::function::Kind;
 
 /// The `strace` format.
 pub struct Strace {
@@ -86,6 +88,11 @@ impl Output for Strace {
     }
 
     fn call(&mut self, engine: &Engine<'_>, call: &CallRecord<'_>, out: &mut Vec<u8>) {
+        // strace knows system calls: those within such a function have lines of their own.
+        let is_internal = call.function.kind() == Kind::Internal && !call.is_uncaught();
+        if is_internal || call.function == Function::Seccomp {
+            return;
+        }
         self.prefix(call.process, call.call.head.enter_ns, out);
         let mut arguments =
             Arguments { engine, record: call, style: &self.style, levels: &mut self.levels, out };

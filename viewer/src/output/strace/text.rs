@@ -10,7 +10,7 @@ use super::lexical::{
     comment, dec, hex, hex_padded, hex_string, ipv4, ipv6, mac, quoted, signed, string,
 };
 use crate::decode::{
-    AttrHead, Enum, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor,
+    AttrHead, Enum, Hint, List, MessageHead, Opaque, Order, Slot, StructHead, Value, Visitor, parts,
 };
 
 /// What is open, so that separators and closing brackets come right.
@@ -240,6 +240,21 @@ impl<'o> Text<'o> {
         }
     }
 
+    /// `A<<12|B<<6|C`
+    fn sequence(&mut self, v: u64, bits: u8, set: &Enum) {
+        let mut left = parts(v, bits, set).count();
+        for (number, name) in parts(v, bits, set) {
+            left = left.saturating_sub(1);
+            self.named_number(number, name, set.label.as_deref());
+            if left > 0 {
+                self.out.extend_from_slice(b"<<");
+                let shift = u64::from(bits).saturating_mul(u64::try_from(left).unwrap_or(0));
+                dec(self.out, shift);
+                self.out.push(b'|');
+            }
+        }
+    }
+
     fn opaque(&mut self, bytes: &[u8], why: Opaque) {
         if why == Opaque::Secret && !self.show_secrets {
             self.out.extend_from_slice(format!("<redacted {} bytes>", bytes.len()).as_bytes());
@@ -291,9 +306,11 @@ impl Visitor for Text<'_> {
         if self.muted() {
             return;
         }
-        self.out.extend_from_slice(b"{nla_len=");
+        let (len, ty): (&[u8], &[u8]) =
+            if head.own_header { (b"{len=", b", type=") } else { (b"{nla_len=", b", nla_type=") };
+        self.out.extend_from_slice(len);
         dec(self.out, u64::from(head.len));
-        self.out.extend_from_slice(b", nla_type=");
+        self.out.extend_from_slice(ty);
         if head.is_nested() {
             self.out.extend_from_slice(b"NLA_F_NESTED|");
         }
@@ -391,8 +408,11 @@ impl Text<'_> {
             Value::Int { v, size, order, .. } => {
                 self.ordered(order, size, |t| signed(t.out, v));
             }
-            Value::Enum { v, size, order, name, label } => {
+            Value::Enum { v, size, order, name, label, .. } => {
                 self.ordered(order, size, |t| t.named_number(v, name, label));
+            }
+            Value::Sequence { v, size, order, bits, set } => {
+                self.ordered(order, size, |t| t.sequence(v, bits, set));
             }
             Value::Flags { v, size, order, set, more, label } => {
                 self.ordered(order, size, |t| t.flags(v, set, more, label));

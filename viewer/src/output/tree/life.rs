@@ -55,8 +55,16 @@ fn arguments(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, record: 
             address(out, look, names, record.call.name);
         }
         Function::Setsockopt | Function::Getsockopt => option(out, look, names, record),
-        Function::Getifaddrs | Function::IfNameindex | Function::Getaddrinfo => {
-            look.paint.put(out, Role::Warning, b"  netlink inside libc, not captured");
+        Function::Getifaddrs | Function::IfNameindex | Function::Getaddrinfo
+            if record.is_uncaught() =>
+        {
+            look.paint.put(out, Role::Warning, b"  ");
+            look.paint.put(out, Role::Warning, record.uncaught().as_bytes());
+        }
+        Function::Seccomp => {
+            let what =
+                b"  the program confines itself; over a socket or into a file nothing follows";
+            look.paint.put(out, Role::Warning, what);
         }
         _ => {}
     }

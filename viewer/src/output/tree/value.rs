@@ -2,7 +2,7 @@
 
 use super::Look;
 use super::rows::Rows;
-use crate::decode::{Enum, Hint, Opaque, Part, TextKind, Value};
+use crate::decode::{Enum, Hint, Opaque, Part, TextKind, Value, parts};
 use crate::output::paint::Role;
 use crate::output::{escape, text};
 
@@ -12,6 +12,7 @@ pub(super) fn is_zero(value: &Value<'_>) -> bool {
     match value {
         Value::Uint { v, .. }
         | Value::Enum { v, .. }
+        | Value::Sequence { v, .. }
         | Value::Flags { v, .. }
         | Value::Split { v, .. } => *v == 0,
         Value::Int { v, .. } => *v == 0,
@@ -38,7 +39,18 @@ pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
             }
             number(out, look, v.unsigned_abs(), size, hint);
         }
+        Value::Enum { name, label, signed: true, .. } => {
+            named(out, look, value.number().unwrap_or(0), name, label);
+        }
         Value::Enum { v, name, label, .. } => named(out, look, v, name, label),
+        Value::Sequence { v, bits, set, .. } => {
+            for (at, (number, name)) in parts(v, bits, set).enumerate() {
+                if at > 0 {
+                    look.paint.put(out, Role::Dim, b" . ");
+                }
+                named(out, look, number, name, set.label.as_deref());
+            }
+        }
         Value::Flags { v, set, more, .. } => flags(out, look, v, set, more),
         Value::Split { v, high, low, .. } => split(out, look, v, high, low),
         Value::Interface { index, name: Some(name) } => {
@@ -143,7 +155,13 @@ fn tc_handle(out: &mut Vec<u8>, look: &Look, v: u64) {
     }
 }
 
-fn named(out: &mut Vec<u8>, look: &Look, v: u64, name: Option<&str>, label: Option<&str>) {
+fn named(
+    out: &mut Vec<u8>,
+    look: &Look,
+    v: impl itoa::Integer,
+    name: Option<&str>,
+    label: Option<&str>,
+) {
     match (name, label) {
         (Some(name), _) => look.paint.put(out, Role::Constant, name.as_bytes()),
         (None, Some(label)) if !label.is_empty() => {

@@ -55,6 +55,7 @@ impl Compiler<'_> {
                 .into(),
             align: 1,
             show_tail: definition.tail.as_deref() == Some("hex"),
+            padded: definition.tail.as_deref() == Some("padding"),
             ..Struct::default()
         };
         // The offset of the next member, while it is known, and the fixed part's end.
@@ -82,12 +83,24 @@ impl Compiler<'_> {
                 offset,
                 kind,
                 nonzero: item.nonzero.unwrap_or(false),
+                used: None,
                 secret: item.secret.unwrap_or(false),
             });
             if let Some(o) = offset {
                 compiled.size = o.saturating_add(size.unwrap_or(0));
             }
             offset = offset.zip(size).map(|(o, s)| o.saturating_add(s));
+        }
+        for (at, item) in definition.members.iter().enumerate() {
+            let Some(by) = &item.used else { continue };
+            let used = compiled.members.iter().position(|m| *m.name == **by && m.offset.is_some());
+            let Some(used) = used else {
+                let here = place.within("members", at, "");
+                return Err(Self::wrong(file, &here, format!("used: {by:?} has no known place")));
+            };
+            if let Some(member) = compiled.members.get_mut(at) {
+                member.used = Some(used);
+            }
         }
         if offset.is_some() {
             compiled.size = compiled.size.next_multiple_of(compiled.align.max(1));

@@ -19,7 +19,11 @@ impl Compiler<'_> {
     pub(super) fn file(&mut self, file: &Rc<File>) -> Result<(), Error> {
         let place = Place(String::new());
         let family = self.tables.families.len();
-        self.tables.families.push(Family { name: file.name.as_str().into() });
+        let errors = match &file.operations.errors {
+            Some(reference) => Some(self.enum_ref(file, &place, reference)?),
+            None => None,
+        };
+        self.tables.families.push(Family { name: file.name.as_str().into(), errors });
         self.tables.unframed |= file.framing.as_deref() == Some("none");
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
@@ -67,14 +71,17 @@ impl Compiler<'_> {
         request: Option<Body>,
         reply: Option<Body>,
     ) -> Operation {
+        let variants = Vec::new();
+        let c_name = c_name.into();
         Operation {
-            c_name: c_name.into(),
+            c_name,
             family,
             class,
+            strace_class: class,
             unasked: false,
             request,
             reply,
-            variants: Vec::new(),
+            variants,
         }
     }
 
@@ -92,6 +99,8 @@ impl Compiler<'_> {
         let c_name = names::operation(file, &file.operations, written);
         let class = class(&file.operations, written);
         let variants = self.variants(file, place, written)?;
+        let strace_class =
+            written.strace.as_ref().and_then(|s| s.class.as_deref()).map_or(class, named_class);
         let full = |number: u32| -> Result<u16, Error> {
             let high = u32::from(high.unwrap_or(0)) << 8;
             u16::try_from(number).ok().filter(|n| high == 0 || *n < 256).map_or_else(
@@ -123,6 +132,7 @@ impl Compiler<'_> {
                 None => {
                     let mut op = Self::named(family, &c_name, class, Some(body), reply);
                     op.variants = variants;
+                    op.strace_class = strace_class;
                     at.push(op);
                 }
             }
@@ -189,6 +199,10 @@ impl Compiler<'_> {
                 Some(reference) => Some(self.set_ref(file, place, reference)?),
                 None => None,
             },
+            strace_unnamed: operations
+                .strace
+                .as_ref()
+                .is_some_and(|s| s.attributes.as_deref() == Some("unnamed")),
             rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
         })
     }
@@ -202,7 +216,8 @@ impl Compiler<'_> {
         let mut variants = Vec::new();
         for (at, variant) in written.variants.iter().enumerate() {
             let here = place.within("variants", at, "");
-            let condition = self.condition(file, &here, &variant.r#match)?;
+            let mut condition = self.condition(file, &here, &variant.r#match)?;
+            condition.not_strace = variant.strace == Some(false);
             let stand_in = schema::Operation {
                 fixed_header: variant.fixed_header.clone(),
                 attribute_set: variant.attribute_set.clone(),
@@ -247,6 +262,7 @@ impl Compiler<'_> {
             min_len: written.min_len,
             max_len: written.max_len,
             request: written.request,
+            not_strace: false,
         })
     }
 }
@@ -260,14 +276,20 @@ fn rest(payload: Option<&str>) -> Rest {
     }
 }
 
+fn named_class(word: &str) -> Class {
+    match word {
+        "new" => Class::New,
+        "del" => Class::Del,
+        "get" => Class::Get,
+        "by-type" => Class::ByType,
+        _ => Class::None,
+    }
+}
+
 fn class(operations: &schema::Operations, written: &schema::Operation) -> Class {
     let said = written.class.as_deref().or(operations.class.as_deref());
     match said {
-        Some("new") => Class::New,
-        Some("del") => Class::Del,
-        Some("get") => Class::Get,
-        Some("by-type") => Class::ByType,
-        Some(_) => Class::None,
+        Some(word) => named_class(word),
         None => {
             let name = written.name.as_str();
             let begins = |words: &[&str]| words.iter().any(|w| name.starts_with(w));

@@ -48,6 +48,7 @@ impl Compiler<'_> {
             },
             names: self.value_names(file, place, item.r#enum.as_deref(), as_flags)?,
             label: label(item.unknown_label.as_deref()),
+            part_bits: item.part_bits.filter(|bits| (1..64).contains(bits)),
             hint: shown,
             meaning,
             any_width: is_any(&item.width),

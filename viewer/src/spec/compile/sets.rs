@@ -6,8 +6,10 @@ use std::rc::Rc;
 
 use super::scalars::scalar_size;
 use super::{Compiler, Place, index_of, label};
-use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, SetId, Side, TextKind};
-use crate::spec::schema::{AttributeSet, File, Item, Scalar as Word, StraceForm};
+use crate::spec::model::{
+    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, SetId, Side, TextKind,
+};
+use crate::spec::schema::{self, AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
 
 impl Compiler<'_> {
@@ -64,6 +66,10 @@ impl Compiler<'_> {
                 Some(own) => label(Some(own)),
                 None if full_file.is_generic() => None,
                 None => Some(format!("{}???", names::c_upper(&prefix)).into()),
+            },
+            header: match full.as_ref().unwrap_or(written).element_header.as_ref() {
+                Some(header) => Some(element_header(file, place, header)?),
+                None => None,
             },
             ..AttrSet::default()
         };
@@ -192,9 +198,13 @@ impl Compiler<'_> {
             }
             "indexed-array" => {
                 let index = self.index(file, place, item)?;
+                let header = match &item.element_header {
+                    Some(header) => Some(element_header(file, place, header)?),
+                    None => None,
+                };
                 let element =
                     Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() };
-                Kind::Indexed(Box::new(self.shape(file, place, &element)?), index)
+                Kind::Indexed(Box::new(self.shape(file, place, &element)?), index, header)
             }
             "nest-type-value" => {
                 let Some(set) = &item.nested_attributes else {
@@ -221,12 +231,6 @@ impl Compiler<'_> {
                     None => None,
                 };
                 Kind::Bitmap(names, usize::from(word))
-            }
-            "tlvs" => {
-                let Some(set) = &item.attribute_set else {
-                    return Err(Self::wrong(file, place, "tlvs need an attribute-set"));
-                };
-                Kind::Tlvs(self.set_ref(file, place, set)?)
             }
             other => {
                 return Err(Self::wrong(file, place, format!("{other:?} is no type")));
@@ -319,6 +323,33 @@ impl Compiler<'_> {
     }
 }
 
+/// How a set's elements begin.
+fn element_header(
+    file: &File,
+    place: &Place,
+    written: &schema::ElementHeader,
+) -> Result<ElementHeader, Error> {
+    let width = |ty: &Option<String>| match ty.as_deref() {
+        None | Some("u8") => Ok(1),
+        Some("u16") => Ok(2),
+        Some(other) => {
+            let reason = format!("header: {other:?} is neither u8 nor u16");
+            Err(Compiler::wrong(file, place, reason))
+        }
+    };
+    Ok(ElementHeader {
+        type_len: width(&written.r#type)?,
+        length_len: width(&written.length)?,
+        length_first: written.first.as_deref() == Some("length"),
+        order: match written.byte_order.as_deref() {
+            Some("big-endian") => Order::Big,
+            _ => Order::Host,
+        },
+        counts_header: written.counts.as_deref() == Some("all"),
+        align: written.align.unwrap_or(1).max(1),
+    })
+}
+
 /// A set's attributes with their numbers.
 fn numbers(set: &AttributeSet) -> Vec<(i64, &Item)> {
     let mut next = 1i64;
@@ -351,7 +382,7 @@ impl Item {
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
-            nonzero operations_of side
+            nonzero operations_of side element_header used part_bits
             range default
         )
     }

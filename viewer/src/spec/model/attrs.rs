@@ -1,6 +1,8 @@
 //! Attributes and the forms that their payloads have.
 
-use super::{Element, EnumId, Index, Scalar, SelectorId, SetId, StructId, TextKind, UnionId};
+use super::{
+    Element, EnumId, Index, Order, Scalar, SelectorId, SetId, StructId, TextKind, UnionId,
+};
 
 /// The form of an attribute's payload.
 #[derive(Debug, Clone)]
@@ -33,8 +35,9 @@ pub enum Kind {
     Array(Element, usize, Option<Index>),
     /// Attributes.
     Nest(SetId),
-    /// Attributes whose types are indexes, which may have names.
-    Indexed(Box<Self>, Option<Index>),
+    /// Attributes whose types are indexes, which may have names, and how they begin if they are none of
+    /// netlink's.
+    Indexed(Box<Self>, Option<Index>, Option<ElementHeader>),
     /// So many levels of attributes whose types are values, then a set.
     TypeValue(u8, SetId),
     /// Chosen by a selector.
@@ -54,8 +57,6 @@ pub enum Kind {
     Bitfield32(Option<EnumId>),
     /// Numbered bits in words of so many bytes.
     Bitmap(Option<EnumId>, usize),
-    /// Records of an u8 type and an u8 length, by the numbers of a set.
-    Tlvs(SetId),
     /// A command of the generic family that an attribute names, or of the message's own.
     Command(Scalar, Option<SelectorId>, Side),
     /// What it is, and what strace takes it for.
@@ -132,6 +133,8 @@ pub struct AttrSet {
     pub name: Box<str>,
     /// What to call an unknown type.
     pub label: Option<Box<str>>,
+    /// How its elements begin, if they are no attributes of netlink's.
+    pub header: Option<ElementHeader>,
     /// The attributes.
     pub attrs: Vec<Attr>,
     /// Index of the attribute by number, plus one.
@@ -165,6 +168,23 @@ impl AttrSet {
     pub fn is_selector(&self, number: u16) -> bool {
         self.selectors.iter().any(|(n, _)| *n == number)
     }
+}
+
+/// Type and length of elements that are no attributes of netlink's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ElementHeader {
+    /// Bytes of the type.
+    pub type_len: u8,
+    /// Bytes of the length.
+    pub length_len: u8,
+    /// Whether the length stands first.
+    pub length_first: bool,
+    /// Byte order of both.
+    pub order: Order,
+    /// Whether the length counts them too.
+    pub counts_header: bool,
+    /// What each element begins at a multiple of, in bytes.
+    pub align: u8,
 }
 
 /// An attribute.

@@ -1,12 +1,14 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{SetId, StructId};
+use super::{EnumId, SetId, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
 pub struct Family {
     /// Its name.
     pub name: Box<str>,
+    /// Names of error numbers of its own, beyond those of C.
+    pub errors: Option<EnumId>,
 }
 
 /// What the flag bits 0x100 to 0x800 of a message's header mean.
@@ -32,6 +34,8 @@ pub struct Operation {
     pub class: Class,
     /// Whether it is nobody's answer: a notification.
     pub unasked: bool,
+    /// What strace takes them for.
+    pub strace_class: Class,
     /// Which message it is on the way to the kernel.
     pub request: Option<Body>,
     /// … and from it.
@@ -49,6 +53,8 @@ pub struct Body {
     pub set: Option<SetId>,
     /// What strace takes them for, where that differs.
     pub strace_set: Option<SetId>,
+    /// Whether strace names none of them.
+    pub strace_unnamed: bool,
     /// What is there instead of attributes.
     pub rest: Rest,
 }
@@ -79,4 +85,6 @@ pub struct Condition {
     pub max_len: Option<usize>,
     /// Whether NLM_F_REQUEST is set.
     pub request: Option<bool>,
+    /// Whether strace has the message's own form all the same.
+    pub not_strace: bool,
 }

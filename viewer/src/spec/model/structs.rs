@@ -17,6 +17,8 @@ pub struct Struct {
     pub align: usize,
     /// Show bytes after it.
     pub show_tail: bool,
+    /// Zeros after it are its padding.
+    pub padded: bool,
 }
 
 impl Struct {
@@ -40,6 +42,8 @@ pub struct Member {
     pub kind: MemberKind,
     /// Shown only if a byte of it is not zero.
     pub nonzero: bool,
+    /// Which member says how many of its elements or bytes mean something.
+    pub used: Option<usize>,
     /// Key material.
     pub secret: bool,
 }
@@ -127,6 +131,8 @@ pub struct Scalar {
     pub names: ValueNames,
     /// What to call the unknown, instead of the enum's own word.
     pub label: Option<Box<str>>,
+    /// Bits of each part, if it is a sequence of named numbers, the first in the highest bits.
+    pub part_bits: Option<u8>,
     /// How it wants to be read.
     pub hint: Hint,
     /// What it is beside a number.

@@ -1,9 +1,10 @@
 //! What is missing of a process's records, and what of that is news.
 
-/// Frames of the same process after which one that has not come is given up.
-pub(super) const REORDER_WINDOW: u64 = 256;
+/// Frames of the same process after which one that has not come is given up: more than its other threads
+/// hand over while one that has taken a number is kept from going on.
+pub(super) const REORDER_WINDOW: u64 = 1 << 18;
 /// Gaps in one process's numbers that are watched at the same time.
-const MAX_GAPS: usize = 64;
+const MAX_GAPS: usize = 1024;
 
 /// What is lost of one process, seen from both ends: a frame that the shim could not hand over is
 /// missing from the numbers, and the shim reports it as well, often sooner. So the greater of the two
@@ -83,8 +84,10 @@ impl Numbers {
 
     /// A late number has come.
     fn fill(&mut self, number: u64) {
-        let holds = |gap: &(u64, u64)| gap.0 <= number && number < gap.1;
-        let Some(at) = self.gaps.iter().position(holds) else { return };
+        let at = self.gaps.partition_point(|(_, end)| *end <= number);
+        if self.gaps.get(at).is_none_or(|(first, _)| *first > number) {
+            return;
+        }
         let (first, end) = self.gaps.remove(at);
         let after = number.saturating_add(1);
         if after < end {

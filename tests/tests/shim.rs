@@ -1,0 +1,6 @@
+//! The shim as it is built by default, on redhook.
+
+mod hooks;
+
+/// The features that it is built with besides the default ones.
+const FEATURES: &[&str] = &[];

@@ -1,0 +1,6 @@
+//! The shim without the standard library, as `nlview` carries it.
+
+mod hooks;
+
+/// The features that it is built with besides the default ones.
+const FEATURES: &[&str] = &["portable"];
