@@ -25,6 +25,7 @@ pub mod spec_facts;
 pub mod spec_layout;
 pub mod spec_messages;
 pub mod strace_text;
+pub mod whole;
 
 use std::env;
 use std::io::Write as _;

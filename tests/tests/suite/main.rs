@@ -21,6 +21,7 @@ mod names;
 mod secrets;
 mod totality;
 mod variants;
+mod whole;
 
 /// The formats, by the viewer's own word: what it says when it is asked for none of them.
 fn formats() -> Vec<String> {

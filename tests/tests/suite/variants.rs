@@ -23,7 +23,7 @@ fn text(spec: &Spec, variants: &[Variant]) -> String {
 }
 
 fn printed(scratch: &Scratch, format: &str, text: &str) -> Finished {
-    // Whether a byte is shown is to be seen of all.
+    // Whether a byte is shown is to be seen of all, and key material is bytes as well.
     replay(&scratch.file("variants.nlhex", text), format, &["--show-secrets"]).expect(0)
 }
 

@@ -3,7 +3,7 @@
 use super::context::{Decoder, Scope, Seen};
 use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, Value, Visitor};
 use crate::spec::model::{
-    Attr, AttrSet, ElementHeader, Format, Kind, Selector, TextKind, Union, When,
+    AttrSet, ElementHeader, Enum, Format, Kind, Selector, TextKind, Union, When,
 };
 use crate::wire::attr::{self, Attrs};
 use crate::wire::{self, Step};
@@ -13,8 +13,8 @@ use crate::wire::{self, Step};
 enum Elements<'a> {
     /// By their number, in a set that may be unknown.
     Set(Option<&'a AttrSet>, bool),
-    /// All alike; their types are indexes.
-    Alike(&'a Kind, Option<ElementHeader>),
+    /// All alike; their types are indexes, which may have names.
+    Alike(&'a Kind, Option<(&'a Enum, i64)>, Option<ElementHeader>),
     /// So many levels whose types are values, then a set.
     Levels(u8, &'a AttrSet),
 }
@@ -31,7 +31,7 @@ impl<'a> Elements<'a> {
     fn header(self) -> Option<attr::Header> {
         match self {
             Self::Set(set, _) => set.and_then(header),
-            Self::Alike(_, header) => header.map(on_the_wire),
+            Self::Alike(.., header) => header.map(on_the_wire),
             Self::Levels(..) => None,
         }
     }
@@ -69,7 +69,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     fn list(&mut self, elements: Elements<'a>, bytes: &'a [u8], at: usize, parent: &Scope<'a, '_>) {
         let guarded = match elements {
             Elements::Set(set, _) => set.is_some_and(|set| set.guarded),
-            Elements::Alike(kind, _) => self.tables.holds(kind),
+            Elements::Alike(kind, ..) => self.tables.holds(kind),
             Elements::Levels(_, set) => set.guarded,
         };
         if parent.depth >= MAX_DEPTH {
@@ -131,9 +131,22 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             _ => (None, false),
         };
         let known = set.and_then(|set| set.attr(number));
+        let indexes = match elements {
+            Elements::Alike(_, names, _) => names,
+            _ => None,
+        };
+        let name = match indexes {
+            Some((names, offset)) => {
+                names.name_of(i64::from(number).saturating_add(offset).cast_unsigned())
+            }
+            None => known.map(|attr| &*attr.c_name),
+        };
+        let label = match indexes {
+            Some((names, _)) => names.label.as_deref(),
+            None => set.and_then(|set| set.label.as_deref()),
+        };
         // Nor does strace call an attribute unknown where it knows none.
-        let unnamed = V::STRACE && self.strace_unnamed;
-        let label = set.and_then(|set| set.label.as_deref()).filter(|_| !unnamed);
+        let label = label.filter(|_| !(V::STRACE && self.strace_unnamed));
         let flags = set.and_then(|set| set.type_flags).and_then(|(mask, names)| {
             let bits = u64::from(number & mask);
             self.tables.enumeration(names).filter(|_| bits != 0).map(|names| (names, bits))
@@ -142,7 +155,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             at,
             len: found.len,
             raw_type: found.raw_type,
-            name: known.map(|a| &*a.c_name),
+            name,
             label,
             flags,
             named_set,
@@ -165,7 +178,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             && (!V::STRACE || self.strace_unnamed);
         let outer = std::mem::replace(&mut self.net_order, net_order);
         if found.payload.is_empty() {
-            if matches!(known, Some(Attr { kind: Kind::Flag, .. })) {
+            let kind = match elements {
+                Elements::Alike(kind, ..) => Some(kind),
+                _ => known.map(|attr| &attr.kind),
+            };
+            if kind.is_some_and(|kind| self.is_flag(kind, scope)) {
                 self.visitor.value(Slot::Plain, &Value::Present);
             }
         } else {
@@ -179,7 +196,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
                 }
                 (Elements::Set(..), _) => self.unknown(&found, payload_at, scope),
-                (Elements::Alike(kind, _), _) => {
+                (Elements::Alike(kind, ..), _) => {
                     self.payload(Slot::Plain, kind, found.payload, payload_at, scope);
                 }
                 (Elements::Levels(0 | 1, set), _) => {
@@ -245,6 +262,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     self.issue(at, IssueKind::WrongSize { need: *size, have: bytes.len() });
                     return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
                 }
+                self.list_in(slot);
                 self.elements(element, *size, *names, bytes, at, scope);
                 let left = bytes.len().checked_rem(*size).unwrap_or(0);
                 let used = bytes.len().saturating_sub(left);
@@ -258,13 +276,20 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 }
             }
             Kind::Nest(set) => {
+                self.list_in(slot);
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
             }
-            Kind::Indexed(kind, header) => {
-                self.list(Elements::Alike(kind, *header), bytes, at, scope);
+            Kind::Indexed(kind, index, header) => {
+                let names = index
+                    .and_then(|index| Some((self.tables.enumeration(index.names)?, index.offset)));
+                self.list_in(slot);
+                self.list(Elements::Alike(kind, names, *header), bytes, at, scope);
             }
             Kind::TypeValue(levels, set) => match self.tables.set(*set) {
-                Some(set) => self.list(Elements::Levels(*levels, set), bytes, at, scope),
+                Some(set) => {
+                    self.list_in(slot);
+                    self.list(Elements::Levels(*levels, set), bytes, at, scope);
+                }
                 None => self.bytes(slot, bytes, Opaque::Unknown),
             },
             Kind::Union(id) => {
@@ -298,6 +323,36 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.payload(slot, kind, bytes, at, scope);
             }
             Kind::Bitfield32(names) => self.bitfield32(slot, *names, bytes, at),
+            Kind::Bitmap(names, word) => self.bitmap(slot, *names, *word, bytes, at),
+            Kind::Command(scalar, family, side) => {
+                let tables = match family {
+                    Some(id) => self.family_tables(scope.selected(*id).map(|found| found.payload)),
+                    None => Some(self.tables),
+                };
+                self.command(slot, scalar, tables, *side, bytes, at);
+            }
+        }
+    }
+
+    /// Names the struct's member that the list which comes next stands in.
+    pub(super) fn list_in(&mut self, slot: Slot<'_>) {
+        if let Slot::Field(name) = slot {
+            self.visitor.field_begin(name);
+        }
+    }
+
+    /// Whether an attribute without payload says all by being there.
+    pub(super) fn is_flag(&self, kind: &'a Kind, scope: &Scope<'a, '_>) -> bool {
+        match kind {
+            Kind::Flag => true,
+            Kind::Union(id) => {
+                let format = self.tables.union(*id).and_then(|u| self.choose(u, &[], scope));
+                format.is_some_and(|f| f.header.is_none() && matches!(f.kind, Kind::Flag))
+            }
+            Kind::Differs(kinds) => {
+                self.is_flag(if V::STRACE { &kinds.1 } else { &kinds.0 }, scope)
+            }
+            _ => false,
         }
     }
 
@@ -373,6 +428,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Selector::Length => i64::try_from(bytes.len()).ok(),
             Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
             Selector::Message => Some(i64::from(self.message_type)),
+            Selector::Command => self.command.map(i64::from),
         };
         (None, number)
     }

@@ -15,6 +15,8 @@ pub(super) struct Decoder<'a, V> {
     pub(super) tables: &'a Tables,
     pub(super) direction: Direction,
     pub(super) message_type: u16,
+    /// The command, in a generic family.
+    pub(super) command: Option<u8>,
     /// Whether the attribute that is open says that its number is in network order.
     pub(super) net_order: bool,
     /// Whether strace names none of the attributes here.

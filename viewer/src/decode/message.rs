@@ -45,6 +45,7 @@ pub fn datagram<V: Visitor>(
             tables,
             direction,
             message_type: 0,
+            command: None,
             net_order: false,
             strace_unnamed: false,
             hides_rest: false,
@@ -141,6 +142,7 @@ pub(super) fn one<V: Visitor>(
         tables,
         direction,
         message_type: ty,
+        command: None,
         net_order: false,
         strace_unnamed: false,
         hides_rest: false,
@@ -172,7 +174,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         let control =
             header.ty < MIN_TYPE && (tables.has_control() || (V::STRACE && self.is_no_body(found)));
-        let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent));
+        // The kernel answers a port; what it tells by itself comes from none.
+        let unasked = generic && !sent && header.portid == 0;
+        let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent, unasked));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
         self.hides_rest = listed.is_none() && tables.is_guarded();
@@ -222,7 +226,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     /// types as netlink's own only.
     fn is_no_body(&self, found: &Message<'_>) -> bool {
         let sent = self.direction == Direction::Send;
-        let operation = self.tables.resolve(found.header.ty, sent).operation;
+        let operation = self.tables.resolve(found.header.ty, sent, false).operation;
         let body = operation.and_then(|op| if sent { op.request } else { op.reply });
         let header = body.and_then(|body| body.header).and_then(|id| self.tables.structure(id));
         header.is_none_or(|st| found.payload.len() < st.min_size)
@@ -338,9 +342,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let style = StructStyle::Members;
         let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true, style };
         self.visitor.struct_begin(Slot::Plain, &head);
+        self.command = Some(*command);
         let v = u64::from(*command);
         let name = listed.map(|op| &*op.c_name);
-        let label = self.tables.unknown_message();
+        let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
         let command = Value::named(v, 1, name, label);
         self.visitor.value(Slot::Field("cmd"), &command);
         self.visitor.value(Slot::Field("version"), &Value::uint(u64::from(*version), 1));
@@ -492,7 +497,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return;
         }
         let scope = Scope::message(0);
-        let operation = self.tables.resolve(0, self.direction == Direction::Send).operation;
+        let operation = self.tables.resolve(0, self.direction == Direction::Send, false).operation;
         self.body(operation, 0, bytes, 0, &scope);
     }
 }

@@ -342,6 +342,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 .map(|n| if *of_body { n.saturating_add(st.size) } else { n })
         };
         let many = length_of(bytes).is_some_and(|len| len < bytes.len());
+        self.list_in(slot);
         self.visitor.list_begin(List::Records, many);
         let mut offset = 0usize;
         while let Some(rest) = bytes.get(offset..).filter(|rest| !rest.is_empty()) {

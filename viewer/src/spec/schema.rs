@@ -73,6 +73,13 @@ pub(super) struct File {
     pub(super) mcast_groups: McastGroups,
 }
 
+impl File {
+    /// Whether it is a generic netlink family.
+    pub(super) fn is_generic(&self) -> bool {
+        self.protocol.as_deref().is_none_or(|p| p.starts_with("genetlink"))
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct Definition {
@@ -83,6 +90,7 @@ pub(super) struct Definition {
     pub(super) name_prefix: Option<String>,
     pub(super) value_start: Option<i64>,
     pub(super) unknown_label: Option<String>,
+    pub(super) verbatim: Option<bool>,
     pub(super) partial: Option<bool>,
     pub(super) entries: Vec<EntryOrName>,
     pub(super) members: Vec<Item>,
@@ -166,6 +174,8 @@ pub(super) struct Item {
     pub(super) width: Option<Scalar>,
     pub(super) max_len: Option<Scalar>,
     pub(super) min_len: Option<u32>,
+    pub(super) operations_of: Option<String>,
+    pub(super) side: Option<String>,
     pub(super) secret: Option<bool>,
     pub(super) strace: Option<StraceForm>,
     pub(super) checks: Option<serde_json::Value>,

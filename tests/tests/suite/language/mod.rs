@@ -8,6 +8,7 @@ use serde_json::Value;
 
 mod elements;
 mod forms;
+mod generic;
 
 /// What becomes of these bytes, sent on protocol 31 by a spec with these parts.
 fn shown(parts: &str, format: &str, payload: &[u8]) -> String {

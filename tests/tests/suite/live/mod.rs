@@ -3,6 +3,7 @@
 mod captures;
 mod classic;
 mod decoded;
+mod generic;
 mod listening;
 mod nfnetlink;
 mod nftables;

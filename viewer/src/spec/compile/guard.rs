@@ -83,7 +83,7 @@ impl Tables {
             }
             Kind::Array(element, ..) => self.in_element(element),
             Kind::Nest(set) | Kind::TypeValue(_, set) => in_set(*set),
-            Kind::Indexed(kind, _) | Kind::Room(_, kind) => self.holds(kind),
+            Kind::Indexed(kind, ..) | Kind::Room(_, kind) => self.holds(kind),
             Kind::Union(id) => self.union(*id).is_some_and(|union| union.guarded),
             Kind::Records { record, body, .. } => {
                 self.structure(*record).is_some_and(|st| st.guarded) || self.holds(body)

@@ -83,6 +83,7 @@ impl Compiler<'_> {
             class,
             strace_class: class,
             header_flags: None,
+            unasked: false,
             request,
             reply,
             variants: Vec::new(),
@@ -121,10 +122,13 @@ impl Compiler<'_> {
         };
         let asynchronous = written.notify.is_some() || written.event.is_some();
         let said = written.r#do.is_some() || written.dump.is_some();
+        // Generic families may count requests and answers apart, and then name them apart.
+        let directional = file.operations.enum_model.as_deref() == Some("directional");
+        let apart = said && directional && file.is_generic();
         if let Some(number) = numbers.request {
             let number = full(number)?;
             let body = self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
-            let same = numbers.reply == numbers.request || !said;
+            let same = !apart && numbers.reply == numbers.request || !said;
             let reply = match side(|e| e.reply.as_ref()) {
                 Some(reply) if same => {
                     Some(self.body(file, place, written, Some(reply), raw_rest)?)
@@ -147,23 +151,28 @@ impl Compiler<'_> {
             }
         }
         let Some(number) = numbers.reply else { return Ok(()) };
-        if numbers.reply == numbers.request {
+        if numbers.reply == numbers.request && !apart {
             return Ok(());
         }
         let number = full(number)?;
         let reply_side = side(|e| e.reply.as_ref());
         let body = self.body(file, place, written, reply_side, raw_rest)?;
-        let own_name = reply_side.and_then(|s| s.c_name.as_deref());
+        let own_name = reply_side
+            .and_then(|s| s.c_name.clone())
+            .or_else(|| apart.then(|| format!("{c_name}_REPLY")));
         let at = self.tables.operations.entry(number).or_default();
-        let target = match own_name {
-            Some(name) => at.iter_mut().find(|op| *op.c_name == *name),
+        let target = match &own_name {
+            Some(name) => at.iter_mut().find(|op| *op.c_name == **name),
+            None if asynchronous && directional && file.is_generic() => None,
             None => at.iter_mut().find(|op| op.reply.is_none() || !asynchronous),
         };
         match target {
             Some(op) => op.reply = op.reply.or(Some(body)),
             None => {
-                let name = own_name.unwrap_or(&c_name);
-                at.push(Self::named(family, name, class, None, Some(body)));
+                let name = own_name.as_deref().unwrap_or(&c_name);
+                let mut op = Self::named(family, name, class, None, Some(body));
+                op.unasked = asynchronous;
+                at.push(op);
             }
         }
         Ok(())
@@ -338,6 +347,13 @@ fn class(operations: &schema::Operations, written: &schema::Operation) -> Class 
             }
         }
     }
+}
+
+/// The number of the request, or else of the notification, of this name.
+pub(super) fn command(operations: &schema::Operations, name: &str) -> Option<i64> {
+    let at = operations.list.iter().position(|op| op.name == name)?;
+    let numbers = *count(operations).get(at)?;
+    numbers.request.or(numbers.reply).map(i64::from)
 }
 
 /// Numbers the operations as YNL does: one count for all, or one for each direction.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::scalars::scalar_size;
 use super::{Compiler, Place, index_of, label};
 use crate::spec::model::{
-    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, PairStyle, SetId, TextKind,
+    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, PairStyle, SetId, Side, TextKind,
 };
 use crate::spec::schema::{self, AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
@@ -64,6 +64,7 @@ impl Compiler<'_> {
             name: written.name.as_str().into(),
             label: match written.unknown_label.as_deref() {
                 Some(own) => label(Some(own)),
+                None if full_file.is_generic() => None,
                 None => Some(format!("{}???", names::c_upper(&prefix)).into()),
             },
             header: match full.as_ref().unwrap_or(written).element_header.as_ref() {
@@ -145,6 +146,16 @@ impl Compiler<'_> {
         if let Some(member) = &item.cut_from {
             return Ok(Kind::Cut(member.as_str().into()));
         }
+        if let (Some(family), Some(_)) = (&item.operations_of, scalar_size(ty)) {
+            let plain = Item { strace: None, ..item.clone() };
+            let family = (family != "self").then(|| self.selector_id(family));
+            let side = match item.side.as_deref() {
+                Some("message") => Side::Message,
+                _ => Side::Request,
+            };
+            let kind = Kind::Command(self.scalar(file, place, &plain, ty)?, family, side);
+            return self.as_strace_has_it(file, place, item, ty, kind);
+        }
         if scalar_size(ty).is_some() {
             return Ok(match (item.display_hint.as_deref(), ty) {
                 (Some("ipv4"), "u32") => Kind::Ipv4,
@@ -152,6 +163,18 @@ impl Compiler<'_> {
             });
         }
         let kind = self.composite(file, place, item, ty)?;
+        self.as_strace_has_it(file, place, item, ty, kind)
+    }
+
+    /// A form, with the one that strace takes it for if that differs.
+    fn as_strace_has_it(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        ty: &str,
+        kind: Kind,
+    ) -> Result<Kind, Error> {
         match &item.strace {
             None => Ok(kind),
             Some(StraceForm::Form(form)) => {
@@ -192,13 +215,14 @@ impl Compiler<'_> {
                 Kind::Nest(self.set_ref(file, place, set)?)
             }
             "indexed-array" => {
+                let index = self.index(file, place, item)?;
                 let header = match &item.element_header {
                     Some(header) => Some(element_header(file, place, header)?),
                     None => None,
                 };
                 let element =
                     Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() };
-                Kind::Indexed(Box::new(self.shape(file, place, &element)?), header)
+                Kind::Indexed(Box::new(self.shape(file, place, &element)?), index, header)
             }
             "nest-type-value" => {
                 let Some(set) = &item.nested_attributes else {
@@ -217,6 +241,17 @@ impl Compiler<'_> {
             "records" => self.records(file, place, item)?,
             "key-values" => self.pairs(file, place, item, PairStyle::Words)?,
             "properties" => self.pairs(file, place, item, PairStyle::Lines)?,
+            "bitmap" => {
+                let word = item.sub_type.as_deref().map_or(Some(1), scalar_size);
+                let Some(word @ 1..) = word else {
+                    return Err(Self::wrong(file, place, "a bitmap's words need a fixed size"));
+                };
+                let names = match &item.r#enum {
+                    Some(reference) => Some(self.enum_ref(file, place, reference)?),
+                    None => None,
+                };
+                Kind::Bitmap(names, usize::from(word))
+            }
             other => {
                 return Err(Self::wrong(file, place, format!("{other:?} is no type")));
             }
@@ -406,7 +441,7 @@ impl Item {
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
             element_header used part_bits nonzero length_of body len_in zero_fill rows column
-            cut_from keys names base
+            cut_from keys names base operations_of side
             range default
         )
     }

@@ -62,6 +62,7 @@ impl Compiler<'_> {
             None => self.selector_values(file, first)?,
         };
         let by_direction = selectors.contains(&Selector::Direction);
+        let by_command = selectors.contains(&Selector::Command);
         // Taken before the formats, which may refer to unions of their own.
         let id = UnionId(index_of(self.tables.unions.len()));
         self.tables.unions.push(Union { selectors, formats: Vec::new(), guarded: false });
@@ -78,10 +79,13 @@ impl Compiler<'_> {
                 let number = match &*text {
                     "send" if by_direction => Some(0),
                     "receive" if by_direction => Some(1),
-                    _ => values
-                        .and_then(|id| self.tables.enumeration(id))
-                        .and_then(|e| e.number_of(&text))
-                        .map(u64::cast_signed),
+                    name => by_command
+                        .then(|| super::operations::command(&file.operations, name))
+                        .flatten()
+                        .or_else(|| {
+                            let values = self.tables.enumeration(values?)?;
+                            values.number_of(name).map(u64::cast_signed)
+                        }),
                 };
                 when.extend(number.map(When::Number));
                 when.push(When::Text(text.into()));
@@ -122,6 +126,7 @@ impl Compiler<'_> {
                 "length" => Selector::Length,
                 "direction" => Selector::Direction,
                 "message" => Selector::Message,
+                "command" => Selector::Command,
                 attr => Selector::Attr(self.selector_id(attr)),
             },
         })

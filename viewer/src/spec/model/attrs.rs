@@ -35,8 +35,9 @@ pub enum Kind {
     Array(Element, usize, Option<Index>),
     /// Attributes.
     Nest(SetId),
-    /// Attributes whose types are indexes, and how they begin if they are none of netlink's.
-    Indexed(Box<Self>, Option<ElementHeader>),
+    /// Attributes whose types are indexes, which may have names, and how they begin if they are none of
+    /// netlink's.
+    Indexed(Box<Self>, Option<Index>, Option<ElementHeader>),
     /// So many levels of attributes whose types are values, then a set.
     TypeValue(u8, SetId),
     /// Chosen by a selector.
@@ -66,6 +67,10 @@ pub enum Kind {
     Cut(Box<str>),
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),
+    /// Numbered bits in words of so many bytes.
+    Bitmap(Option<EnumId>, usize),
+    /// A command of the generic family that an attribute names, or of the message's own.
+    Command(Scalar, Option<SelectorId>, Side),
     /// What it is, and what strace takes it for.
     Differs(Box<(Self, Self)>),
 }
@@ -77,6 +82,15 @@ pub enum PairStyle {
     Words,
     /// `NAME=VALUE`, each ended by a NUL.
     Lines,
+}
+
+/// Which of two messages with the same number is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The request.
+    Request,
+    /// The one that goes the way of the message in which the number stands.
+    Message,
 }
 
 /// A payload whose form depends on something else.
@@ -133,6 +147,8 @@ pub enum Selector {
     Direction,
     /// The message's type.
     Message,
+    /// The command of a generic family's message.
+    Command,
 }
 
 /// A set of attributes.

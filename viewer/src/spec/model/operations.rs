@@ -34,6 +34,8 @@ pub struct Operation {
     pub(in crate::spec) family: usize,
     /// Meaning of its flags.
     pub class: Class,
+    /// Whether it is nobody's answer: a notification.
+    pub unasked: bool,
     /// What strace takes them for.
     pub strace_class: Class,
     /// Names of further flags, which only this message has.
