@@ -139,6 +139,15 @@ impl Specs {
         Self(specs)
     }
 
+    /// How many bits the low part of a protocol's message types has, which one of its files says.
+    #[must_use]
+    pub fn type_shift(&self, spec: &Spec) -> u32 {
+        let protocol = spec.document.get("protonum");
+        let mut same = self.0.values().filter(|s| s.document.get("protonum") == protocol);
+        let said = same.find_map(|s| integer(&s.document, "type-shift"));
+        said.and_then(|n| u32::try_from(n).ok()).unwrap_or(8)
+    }
+
     /// What `NAME` or `SPEC/NAME` means in this spec: the spec it is in, and its name there.
     #[must_use]
     pub fn resolve<'a>(&'a self, spec: &'a Spec, name: &str) -> Option<(&'a Spec, &'a Value)> {

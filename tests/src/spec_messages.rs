@@ -91,6 +91,7 @@ pub fn variants(specs: &Specs, spec: &Spec) -> Vec<Variant> {
                 let mut deeper = way.clone();
                 let front = front.clone();
                 deeper.around.push(Around { before, head, number: attribute_number, front });
+                deeper.around.extend(levels(attribute));
                 ways.push_back((owner, inner, deeper));
             }
         }
@@ -137,6 +138,7 @@ struct Head {
 }
 
 impl Head {
+    /// As a set or an indexed array says it.
     fn of(set: &Value) -> Self {
         let Some(header) = set.get("element-header") else {
             return Self {
@@ -207,7 +209,7 @@ fn starts<'s>(specs: &'s Specs, spec: &'s Spec, generic: bool) -> Vec<(&'s Spec,
         header.resize(header.len() + fixed.next_multiple_of(4) as usize, 0);
         let kind = match high {
             _ if generic => GENERIC_ID,
-            Some(high) => (high << 8 | number) as u16,
+            Some(high) => (high << specs.type_shift(spec) | number) as u16,
             None => number as u16,
         };
         starts.push((spec, set.to_owned(), Way { kind, header, around: Vec::new() }));
@@ -260,6 +262,16 @@ fn lens(attribute: &Value, of_struct: Option<u64>) -> Vec<usize> {
     lens.sort_unstable();
     lens.dedup();
     lens
+}
+
+/// What stands between an attribute and the sets that it holds: elements whose types are indexes or values.
+fn levels(attribute: &Value) -> Vec<Around> {
+    let (head, levels) = match text(attribute, "type") {
+        Some("indexed-array") => (Head::of(attribute), 1),
+        Some("nest-type-value") => (Head::of(&Value::Null), list(attribute, "type-value").len()),
+        _ => return Vec::new(),
+    };
+    vec![Around { before: Vec::new(), head, number: 1, front: Vec::new() }; levels]
 }
 
 /// The sets that an attribute may hold, each with what must stand before it.

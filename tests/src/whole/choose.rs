@@ -48,13 +48,19 @@ pub(super) fn one_or_many(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// The formats of an attribute, member or format that a selector chooses for.
+/// The formats of an attribute, member or format that selectors choose for, and those.
 pub(super) fn formats<'s>(
     specs: &'s Specs,
     spec: &'s Spec,
     item: &Value,
-) -> Option<(String, Formats<'s>)> {
-    let selector = text(item, "selector")?.to_owned();
+) -> Option<(Vec<String>, Formats<'s>)> {
+    let selectors: Vec<String> = one_or_many(&item["selector"])
+        .into_iter()
+        .filter_map(|s| Some(s.as_str()?.into()))
+        .collect();
+    if selectors.is_empty() {
+        return None;
+    }
     let own_names = text(item, "selector-enum").map(|names| (spec, names.to_owned()));
     if let Some(reference) = text(item, "sub-message") {
         let (owner, name) = owner(specs, spec, reference)?;
@@ -62,9 +68,9 @@ pub(super) fn formats<'s>(
         let message = messages.into_iter().find(|m| text(m, "name") == Some(&name))?;
         let names = text(message, "selector-enum").map(|names| (owner, names.to_owned()));
         let list = list(message, "formats").to_vec();
-        return Some((selector, Formats { spec: owner, list, names: names.or(own_names) }));
+        return Some((selectors, Formats { spec: owner, list, names: names.or(own_names) }));
     }
-    Some((selector, Formats { spec, list: list(item, "formats").to_vec(), names: own_names }))
+    Some((selectors, Formats { spec, list: list(item, "formats").to_vec(), names: own_names }))
 }
 
 /// The spec that a reference leads to, and the name in it.
@@ -211,13 +217,15 @@ impl<'s> Search<'s, '_> {
     }
 
     fn item(&mut self, spec: &'s Spec, item: &Value, hidden: &[String]) {
-        if let Some((selector, formats)) = formats(self.specs, spec, item) {
-            let path = selector.contains('.');
-            let name = selector.strip_prefix(self.beginning);
-            if let Some(name) = name.filter(|_| path != self.beginning.is_empty())
-                && !hidden.iter().any(|h| h == name)
-            {
-                self.found.entry(name.to_owned()).or_default().push(formats.clone());
+        if let Some((selectors, formats)) = formats(self.specs, spec, item) {
+            for selector in selectors {
+                let path = selector.contains('.');
+                let name = selector.strip_prefix(self.beginning);
+                if let Some(name) = name.filter(|_| path != self.beginning.is_empty())
+                    && !hidden.iter().any(|h| h == name)
+                {
+                    self.found.entry(name.to_owned()).or_default().push(formats.clone());
+                }
             }
             for format in &formats.list {
                 self.item(formats.spec, format, hidden);
@@ -244,11 +252,11 @@ impl<'s> Search<'s, '_> {
     /// A struct's unions, and those of structs in it that have no member of the name themselves.
     fn members(&mut self, spec: &'s Spec, definition: &'s Value, hidden: &[String]) {
         for member in list(definition, "members") {
-            if let Some((selector, formats)) = formats(self.specs, spec, member)
-                && let Some(name) = selector.strip_prefix("struct.")
-                && !hidden.iter().any(|h| h == name)
-            {
-                self.found.entry(name.to_owned()).or_default().push(formats.clone());
+            if let Some((selectors, formats)) = formats(self.specs, spec, member) {
+                let names = selectors.iter().filter_map(|s| s.strip_prefix("struct."));
+                for name in names.filter(|name| !hidden.iter().any(|h| h == *name)) {
+                    self.found.entry(name.to_owned()).or_default().push(formats.clone());
+                }
             }
             if let Some(reference) = text(member, "struct")
                 && let Some((owner, inner)) = self.specs.resolve(spec, reference)
@@ -282,8 +290,19 @@ impl Formats<'_> {
         Some(i128::from(Entries::of(specs, spec, names)?.number(name)?))
     }
 
-    /// The format that a selector's value chooses.
+    /// The format that a selector's value chooses: one for it, or that for all others.
     pub(super) fn choose(
+        &self,
+        specs: &Specs,
+        selector: &str,
+        chosen: Option<&Chosen>,
+    ) -> Option<&Value> {
+        let default = || self.list.iter().find(|format| format["default"] == true);
+        self.own(specs, selector, chosen).or_else(default)
+    }
+
+    /// The format for just this value.
+    pub(super) fn own(
         &self,
         specs: &Specs,
         selector: &str,
@@ -302,7 +321,7 @@ impl Formats<'_> {
                 }
                 _ => false,
             };
-            says || within || format["default"] == true
+            says || within
         })
     }
 }
@@ -417,12 +436,27 @@ impl<'s> Builder<'s> {
         member: &str,
         mut all: Vec<Formats<'s>>,
     ) -> Vec<Formats<'s>> {
-        let found = list(definition, "members").iter().find(|m| plain(&m["name"]) == member);
-        let names = found.and_then(|m| Some((spec, text(m, "enum")?.to_owned())));
+        let found = self.member_at(spec, definition, member);
+        let names = found.and_then(|(spec, m)| Some((spec, text(m, "enum")?.to_owned())));
         for formats in &mut all {
             formats.names = formats.names.take().or_else(|| names.clone());
         }
         all
+    }
+
+    /// The member at a path with dots through structs within.
+    pub(super) fn member_at(
+        &self,
+        spec: &'s Spec,
+        definition: &'s Value,
+        path: &str,
+    ) -> Option<(&'s Spec, &'s Value)> {
+        let (name, within) = path.split_once('.').map_or((path, None), |(n, w)| (n, Some(w)));
+        let mut members = list(definition, "members").iter();
+        let member = members.find(|m| plain(&m["name"]) == name)?;
+        let Some(within) = within else { return Some((spec, member)) };
+        let (spec, inner) = self.specs.resolve(spec, text(member, "struct")?)?;
+        self.member_at(spec, inner, within)
     }
 
     pub(super) fn header_definition(&self) -> (&'s Spec, Option<&'s Value>) {

@@ -26,6 +26,8 @@ pub enum Expected {
     Number(i128, Option<String>),
     /// Bits, and their names.
     Flags(u64, Vec<String>),
+    /// Numbered bits, in so many bytes, and their names.
+    Bitmap(Vec<u8>, Vec<(u64, Option<String>)>),
     /// A string: text, an address, a UUID.
     Text(String),
     /// Bytes.
@@ -123,6 +125,16 @@ impl Comparison {
                     shown.iter().map(Value::as_str).eq(names.iter().map(|n| Some(n.as_str())));
                 if integer(&is["raw"]) != Some(i128::from(*bits)) || !same {
                     self.differs(&format!("{bits:#x} {names:?}"), is);
+                }
+            }
+            Expected::Bitmap(bytes, bits) => {
+                let shown = is["value"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let named = bits.iter().map(|(bit, name)| match name {
+                    Some(name) => Value::from(name.as_str()),
+                    None => Value::from(*bit),
+                });
+                if !named.eq(shown.iter().cloned()) || is["raw"].as_str() != Some(&hex(bytes)) {
+                    self.differs(&format!("{bits:?}"), is);
                 }
             }
             Expected::Text(text) => {

@@ -2,13 +2,14 @@
 //! once, lists twice, nests filled in the same way, and what JSON must say of it.
 //!
 //! Written along `viewer/specs/README.md`, with nothing of the viewer's. What a selector chooses is tried
-//! form by form: the same message again with the next one. `attrs` builds attributes and payloads,
-//! `structs` structs, `choose` what selectors decide.
+//! form by form: the same message again with the next one. `attrs` builds attributes and payloads, `numbers`
+//! numbers, `structs` structs, `choose` what selectors decide.
 
 mod attrs;
 mod choose;
 pub mod expect;
 mod names;
+mod numbers;
 mod structs;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -116,7 +117,8 @@ fn ways<'s>(specs: &Specs, spec: &'s Spec) -> Vec<Way<'s>> {
     let Some(operations) = spec.document.get("operations") else { return Vec::new() };
     let generic = is_generic(spec);
     let directional = text(operations, "enum-model") == Some("directional");
-    let high = spec.document.get("match").and_then(|m| integer(m, "type-high")).unwrap_or(0) << 8;
+    let high = spec.document.get("match").and_then(|m| integer(m, "type-high")).unwrap_or(0);
+    let high = high << specs.type_shift(spec);
     let prefix = text(operations, "name-prefix")
         .map_or_else(|| format!("{}-cmd-", spec.name()), str::to_owned);
     let asynchronous = text(operations, "async-prefix").unwrap_or(&prefix).to_owned();
@@ -238,6 +240,8 @@ struct Builder<'s> {
     scopes: Vec<Scope<'s>>,
     /// The fixed header's members.
     header: BTreeMap<String, i128>,
+    /// The members of the struct that was built last within another.
+    inner: BTreeMap<String, i128>,
     skipped: BTreeSet<String>,
     covered: BTreeSet<String>,
 }
@@ -257,6 +261,7 @@ impl<'s> Builder<'s> {
             count: 0,
             scopes: Vec::new(),
             header: BTreeMap::new(),
+            inner: BTreeMap::new(),
             skipped: BTreeSet::new(),
             covered: BTreeSet::new(),
         }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::attrs::{Why, width};
+use super::attrs::Why;
 use super::choose::{self, Chosen, Scope, count_of};
 use super::expect::Expected;
 use super::names::{Entries, lower, plain};
+use super::numbers::width;
 use super::{Builder, Payload};
 use crate::spec_facts::{Spec, integer, list, text};
 
@@ -83,7 +84,7 @@ impl<'s> Builder<'s> {
         }
         for (member, formats) in choose::wanted_in_struct(self.specs, spec, definition) {
             // What another struct has is chosen there.
-            if !list(definition, "members").iter().any(|m| plain(&m["name"]) == member) {
+            if self.member_at(spec, definition, &member).is_none() {
                 continue;
             }
             let formats = self.named_in(spec, definition, &member, formats);
@@ -92,7 +93,12 @@ impl<'s> Builder<'s> {
             }
         }
         for member in list(definition, "members") {
-            for (key, value) in [("len", MEASURED), ("count", MANY)] {
+            let measured = match text(member, "len-in") {
+                Some("bits") => MEASURED * 8,
+                Some("words") => MEASURED / 4,
+                _ => MEASURED,
+            };
+            for (key, value) in [("len", measured), ("count", MANY)] {
                 if let Some(of) = text(member, key).filter(|of| *of != "rest") {
                     forced.insert(of.to_owned(), value as u64);
                 }
@@ -133,9 +139,18 @@ impl<'s> Builder<'s> {
             let name = plain(&member["name"]);
             let c_name = text(member, "c-name")
                 .map_or_else(|| lower(&format!("{prefix}{name}")), str::to_owned);
+            // What is wanted of a struct within.
+            let within = |(path, n): (&String, &u64)| {
+                let rest = path.strip_prefix(&name)?.strip_prefix('.')?;
+                Some((rest.to_owned(), Chosen::Number(i128::from(*n))))
+            };
+            let inner: BTreeMap<String, Chosen> = forced.iter().filter_map(within).collect();
+            self.inner.clear();
             let (bytes, expected, align) = self
-                .member(spec, member, forced.get(&name).copied())
+                .member(spec, member, forced.get(&name).copied(), &inner)
                 .map_err(|why| format!("{name}: {why}"))?;
+            let numbers = std::mem::take(&mut self.inner);
+            built.members.extend(numbers.into_iter().map(|(n, v)| (format!("{name}.{n}"), v)));
             let align = count_of(member, "align").unwrap_or(if natural { align } else { 1 }).max(1);
             built.align = built.align.max(align);
             built.bytes.resize(built.bytes.len().next_multiple_of(align), 0);
@@ -176,6 +191,7 @@ impl<'s> Builder<'s> {
         spec: &'s Spec,
         member: &'s Value,
         forced: Option<u64>,
+        inner: &BTreeMap<String, Chosen>,
     ) -> Result<(Vec<u8>, Member, usize), Why> {
         let kind = text(member, "type").unwrap_or("binary");
         if kind == "pad" {
@@ -194,12 +210,12 @@ impl<'s> Builder<'s> {
             number => number.as_u64().map(|n| usize::try_from(n).unwrap_or(MANY)),
         };
         let Some(count) = count else {
-            let (bytes, expected, align) = self.element(spec, member, forced)?;
+            let (bytes, expected, align) = self.element(spec, member, forced, inner)?;
             return Ok((bytes, Member::One(expected), align));
         };
         let (mut bytes, mut items, mut align) = (Vec::new(), Vec::new(), 1);
         for _ in 0..count {
-            let (more, expected, own) = self.element(spec, member, None)?;
+            let (more, expected, own) = self.element(spec, member, None, inner)?;
             bytes.extend(more);
             items.push(expected);
             align = own;
@@ -215,10 +231,12 @@ impl<'s> Builder<'s> {
         spec: &'s Spec,
         member: &'s Value,
         forced: Option<u64>,
+        inner: &BTreeMap<String, Chosen>,
     ) -> Result<(Vec<u8>, Expected, usize), Why> {
         let kind = text(member, "type").unwrap_or("binary");
         if let Some(reference) = text(member, "struct") {
-            let built = self.structure(spec, reference, &BTreeMap::new())?;
+            let built = self.structure(spec, reference, inner)?;
+            self.inner = built.members;
             let expected = Expected::Struct(built.c_name, built.fields, Vec::new());
             return Ok((built.bytes, expected, built.align));
         }
@@ -259,6 +277,11 @@ impl<'s> Builder<'s> {
             let mut bytes = word.as_bytes().to_vec();
             match text(member, "len") {
                 Some("rest") => bytes.push(0),
+                // As long as another member says, and no longer.
+                Some(by) if spec.definition(by).is_none() => {
+                    let word: String = word.chars().cycle().take(MEASURED).collect();
+                    return Ok((word.as_bytes().to_vec(), Expected::Text(word), 1));
+                }
                 _ => bytes.resize(self.length_of(spec, member)?, 0),
             }
             return Ok((bytes, Expected::Text(word), 1));
@@ -285,7 +308,7 @@ impl<'s> Builder<'s> {
     }
 
     /// The `len` of a member: a number, a constant, what another member says, or the rest.
-    fn length_of(&self, spec: &Spec, member: &Value) -> Result<usize, Why> {
+    pub(super) fn length_of(&self, spec: &Spec, member: &Value) -> Result<usize, Why> {
         if let Some(len) = count_of(member, "len") {
             return Ok(len);
         }

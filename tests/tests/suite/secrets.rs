@@ -29,11 +29,14 @@ fn leak(text: &str) -> Option<String> {
         let digits = piece.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>();
         let decimals = piece.iter().map(ToString::to_string).collect::<Vec<_>>();
         let letters = String::from_utf8_lossy(piece).to_ascii_lowercase();
+        let four = <[u8; 4]>::try_from(piece).expect("four bytes");
+        let numbers = [u32::from_le_bytes(four), u32::from_be_bytes(four)].map(|n| n.to_string());
         ["", " ", ":", "\\x"]
             .map(|between| digits.join(between))
             .into_iter()
             .chain([", ", ",", "  "].map(|between| decimals.join(between)))
             .chain([letters])
+            .chain(numbers)
     });
     let found = forms.into_iter().find(|form| lower.contains(form))?;
     let line = lower.lines().find(|line| line.contains(&found))?;

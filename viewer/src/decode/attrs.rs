@@ -311,7 +311,6 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 let zeros = room.iter().all(|b| *b == 0);
                 self.payload(slot, kind, if zeros { own } else { bytes }, at, scope);
             }
-            Kind::BitList(word) => self.visitor.value(slot, &Value::BitList { bytes, word: *word }),
             Kind::Readable if is_text(bytes) => self.text(slot, TextKind::Attribute, bytes),
             Kind::Readable => self.bytes(slot, bytes, Opaque::Unknown),
             Kind::Pairs(style, keys) => self.pairs(slot, *style, *keys, bytes, scope.depth),

@@ -1,46 +1,27 @@
 //! Payloads that are neither numbers, structs nor attributes: bitmaps, and commands of another family.
 
 use super::context::Decoder;
-use super::{Direction, Hint, List, Order, Slot, TextKind, Value, Visitor};
+use super::{Direction, Slot, TextKind, Value, Visitor};
 use crate::spec::model::{EnumId, Scalar, Side, Tables};
 use crate::wire;
 
 impl<'a, V: Visitor> Decoder<'a, V> {
-    /// The bits that are set, each as an element of a list. Bits are counted from the lowest one of
-    /// the first word, which has `word` bytes.
+    /// Numbered bits, in whole words.
     pub(super) fn bitmap(
         &mut self,
         slot: Slot<'_>,
         names: Option<EnumId>,
-        word: usize,
+        word: u8,
         bytes: &[u8],
         at: usize,
     ) {
-        let whole = bytes.len().checked_rem(word).and_then(|left| bytes.len().checked_sub(left));
+        let size = usize::from(word);
+        let whole = bytes.len().checked_rem(size).and_then(|left| bytes.len().checked_sub(left));
         let Some(map) = whole.and_then(|len| bytes.get(..len)).filter(|map| !map.is_empty()) else {
-            return self.wrong_size(slot, at, bytes, word);
+            return self.wrong_size(slot, at, bytes, size);
         };
-        let names = names.and_then(|id| self.tables.enumeration(id));
-        let set: u32 = map.iter().map(|byte| byte.count_ones()).sum();
-        self.list_in(slot);
-        self.visitor.list_begin(List::Array, set > 1);
-        for (nth, word) in map.chunks_exact(word).enumerate() {
-            let bits = wire::number(word, cfg!(target_endian = "big"));
-            let first = nth.saturating_mul(word.len()).saturating_mul(8);
-            for bit in (0..64u64).filter(|bit| bits >> bit & 1 != 0) {
-                let v = u64::try_from(first).unwrap_or(0).saturating_add(bit);
-                let (size, order) = (4, Order::Host);
-                let value = match names {
-                    None => Value::Uint { v, size, order, hint: Hint::None },
-                    Some(names) => {
-                        let label = names.label.as_deref();
-                        Value::Enum { v, size, order, signed: false, name: names.name_of(v), label }
-                    }
-                };
-                self.visitor.value(Slot::Plain, &value);
-            }
-        }
-        self.visitor.list_end(List::Array, set > 1);
+        let set = names.and_then(|id| self.tables.enumeration(id));
+        self.visitor.value(slot, &Value::Bitmap { bytes: map, word, set });
         self.rest(slot, at, bytes, map.len());
     }
 

@@ -69,8 +69,9 @@ pub enum Value<'a> {
     Uuid([u8; 16]),
     /// A negative errno, or 0, or a positive number that is none.
     Errno { v: i32, name: Option<&'a str> },
-    /// Bits by number: words of `word` bytes, from the lowest bit of the first one up.
-    BitList { bytes: &'a [u8], word: u8 },
+    /// Bits by number: words of `word` bytes, from the lowest bit of the first one up. The numbers may
+    /// have names.
+    Bitmap { bytes: &'a [u8], word: u8, set: Option<&'a Enum> },
     /// Character data.
     Text { bytes: &'a [u8], kind: TextKind },
     /// Bytes as bytes.
@@ -120,7 +121,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The ranges of bits that are set in a [`Value::BitList`], first and last of each.
+    /// The ranges of bits that are set in a [`Value::Bitmap`], first and last of each.
     pub fn bit_ranges(bytes: &'a [u8], word: u8) -> impl Iterator<Item = (usize, usize)> + 'a {
         let word = usize::from(word).max(1);
         let bit = move |n: usize| {

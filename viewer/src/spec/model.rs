@@ -12,7 +12,9 @@ mod words;
 
 use std::collections::HashMap;
 
-pub use attrs::{Attr, AttrSet, ElementHeader, Format, Kind, PairStyle, Selector, Side, Union, When};
+pub use attrs::{
+    Attr, AttrSet, ElementHeader, Format, Kind, PairStyle, Selector, Side, Union, When,
+};
 pub use enums::{Entry, Enum};
 pub use keys::{Form, Keys};
 pub use operations::{Body, Class, Condition, Family, Operation, Rest, Shape};

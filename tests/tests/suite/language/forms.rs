@@ -63,12 +63,12 @@ fn lengths_in_bits_and_words() {
 definitions:
 - {name: h, type: struct, members: [{name: bits, type: u8}, {name: words, type: u8},
     {name: a, type: binary, len: bits, len-in: bits},
-    {name: b, type: binary, sub-type: u32, display-hint: bit-list, len: words, len-in: words}]}
+    {name: b, type: bitmap, sub-type: u32, len: words, len-in: words}]}
 operations: {list: [{name: go, value: 16, fixed-header: h}]}
 ";
     let message = parsed(spec, b"\x09\x02\xaa\xbb\x0f\0\0\x80\x01\0\0\0");
     assert_eq!(message["header"]["fields"][2]["raw"], json!("aabb"));
-    assert_eq!(message["header"]["fields"][3]["value"], json!("0-3,31-32"));
+    assert_eq!(message["header"]["fields"][3]["value"], json!([0, 1, 2, 3, 31, 32]));
     let strace = shown(spec, "strace", b"\x09\x02\xaa\xbb\x0f\0\0\x80\x01\0\0\0");
     assert!(strace.contains("b=[0 1 2 3 31 32]"), "{strace}");
     let most = shown(spec, "strace", b"\x00\x01\xfb\xff\xff\xff");

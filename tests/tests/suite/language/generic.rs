@@ -90,22 +90,17 @@ fn one(attribute: &str) -> Value {
     attributes(&shown(&[('>', 0, 2, attribute)])[0]).remove(0)
 }
 
-/// Enum names under a common beginning, with their numbers.
-fn parts(named: &[(&str, u32)]) -> Vec<Value> {
-    named
-        .iter()
-        .map(|(name, raw)| json!({"value": format!("KETTLE_PART_{name}"), "raw": raw}))
-        .collect()
-}
-
 #[test]
 fn a_bitmap_is_the_names_of_its_bits() {
-    let mut bits = parts(&[("LID", 0), ("SPOUT", 1), ("CORD", 3)]);
-    bits.push(json!({"value": 15, "raw": 15}));
-    assert_eq!(one("06000100 0b80 0000"), json!({"name": "KETTLE_A_PARTS", "items": bits}));
-    let mut bits = parts(&[("LID", 0)]);
-    bits.push(json!({"value": 33, "raw": 33}));
-    assert_eq!(one("0c000200 01000000 02000000"), json!({"name": "KETTLE_A_WIDE", "items": bits}));
+    let bits = json!(["KETTLE_PART_LID", "KETTLE_PART_SPOUT", "KETTLE_PART_CORD", 15]);
+    assert_eq!(
+        one("06000100 0b80 0000"),
+        json!({"name": "KETTLE_A_PARTS", "value": bits, "raw": "0b80"})
+    );
+    assert_eq!(
+        one("0c000200 01000000 02000000"),
+        json!({"name": "KETTLE_A_WIDE", "value": ["KETTLE_PART_LID", 33], "raw": "0100000002000000"})
+    );
 }
 
 #[test]

@@ -78,8 +78,8 @@ fn number(attribute: &Value) -> u64 {
 
 /// The bits of a bitset, which are written as one or one by one.
 fn bits(set: &Value) -> BTreeSet<u64> {
-    let items = attributes(set, "ETHTOOL_A_BITSET_VALUE").next().map(|value| &value["items"]);
-    items.and_then(Value::as_array).into_iter().flatten().map(number).collect()
+    let bits = attributes(set, "ETHTOOL_A_BITSET_VALUE").next().map(|value| &value["value"]);
+    bits.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect()
 }
 
 fn word(attribute: &Value) -> &str {

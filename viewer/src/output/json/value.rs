@@ -61,8 +61,8 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
             out.extend_from_slice(b",\"raw\":");
             text::decimal(out, v);
         }
-        Value::BitList { bytes, word } => {
-            quoted(out, |out| text::ranges(out, Value::bit_ranges(bytes, word), b','));
+        Value::Bitmap { bytes, word, set } => {
+            bitmap(out, bytes, word, set);
             raw_bytes(out, bytes);
         }
         Value::Text { bytes, kind } => string(out, bytes, kind),
@@ -76,6 +76,22 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
             raw_bytes(out, bytes);
         }
     }
+}
+
+/// Appends an array of the bits that are set: names, and numbers of those that have none.
+fn bitmap(out: &mut Vec<u8>, bytes: &[u8], word: u8, set: Option<&Enum>) {
+    out.push(b'[');
+    let bits = Value::bit_ranges(bytes, word).flat_map(|(first, last)| first..=last);
+    for (nth, bit) in bits.enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        match set.and_then(|set| set.name_of(u64::try_from(bit).ok()?)) {
+            Some(name) => drop(escape::json(out, name.as_bytes())),
+            None => text::decimal(out, bit),
+        }
+    }
+    out.push(b']');
 }
 
 /// Appends the name of a number, or the number if it has none.

@@ -258,26 +258,33 @@ impl<'o> Text<'o> {
         }
     }
 
-    /// A set of numbers, as strace writes sets: `[1 5]`, and what is missing where most are in it.
-    fn bit_list(&mut self, bytes: &[u8], word: u8) {
+    /// A set of numbers, as strace writes sets: `[1 5]`, and what is missing where most are in it. If
+    /// they have names, nobody knows how many there are to be missing.
+    fn bitmap(&mut self, bytes: &[u8], word: u8, names: Option<&Enum>) {
         let set: u32 = bytes.iter().map(|byte| byte.count_ones()).sum();
-        if (set as usize) <= bytes.len().saturating_mul(4) {
+        if names.is_some() || (set as usize) <= bytes.len().saturating_mul(4) {
             self.out.push(b'[');
-            self.numbers(Value::bit_ranges(bytes, word));
+            self.bits(Value::bit_ranges(bytes, word), names);
         } else {
             self.out.extend_from_slice(b"~[");
             let unset: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
-            self.numbers(Value::bit_ranges(&unset, word));
+            self.bits(Value::bit_ranges(&unset, word), None);
         }
         self.out.push(b']');
     }
 
-    fn numbers(&mut self, ranges: impl Iterator<Item = (usize, usize)>) {
-        for (n, number) in ranges.flat_map(|(first, last)| first..=last).enumerate() {
+    fn bits(&mut self, ranges: impl Iterator<Item = (usize, usize)>, names: Option<&Enum>) {
+        for (n, bit) in ranges.flat_map(|(first, last)| first..=last).enumerate() {
             if n > 0 {
                 self.out.push(b' ');
             }
-            text::decimal(self.out, number);
+            let number = u64::try_from(bit).unwrap_or(u64::MAX);
+            match names {
+                None => dec(self.out, number),
+                Some(names) => {
+                    self.named_number(number, names.name_of(number), names.label.as_deref());
+                }
+            }
         }
     }
 
@@ -490,7 +497,7 @@ impl Text<'_> {
                 }
                 None => signed(self.out, i64::from(v)),
             },
-            Value::BitList { bytes, word } => self.bit_list(bytes, word),
+            Value::Bitmap { bytes, word, set } => self.bitmap(bytes, word, set),
             Value::Text { bytes, kind } => string(self.out, bytes, kind, self.limit),
             Value::Bytes { bytes, why } => self.opaque(bytes, why),
         }

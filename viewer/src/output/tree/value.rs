@@ -21,7 +21,7 @@ pub(super) fn is_zero(value: &Value<'_>) -> bool {
         Value::Ipv4(bytes) => zeros(bytes),
         Value::Ipv6(bytes) | Value::Uuid(bytes) => zeros(bytes),
         Value::Mac { bytes, .. }
-        | Value::BitList { bytes, .. }
+        | Value::Bitmap { bytes, .. }
         | Value::Text { bytes, .. }
         | Value::Bytes { bytes, why: Opaque::ByNature } => zeros(bytes),
         Value::Bytes { .. } | Value::Present => false,
@@ -70,17 +70,29 @@ pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
         Value::Mac { bytes, .. } => text::hex_joined(out, bytes, b':'),
         Value::Uuid(bytes) => text::uuid(out, bytes),
         Value::Errno { v, name } => errno(out, look, v, name),
-        Value::BitList { bytes, word } => bit_list(out, look, bytes, word),
+        Value::Bitmap { bytes, word, set } => bitmap(rows, look, bytes, word, set),
         Value::Text { bytes, kind } => string(out, look, bytes, kind),
         Value::Bytes { bytes, why } => opaque(rows, look, bytes, why),
     }
 }
 
-fn bit_list(out: &mut Vec<u8>, look: &Look, bytes: &[u8], word: u8) {
+/// The bits that are set: as ranges, or if they have names as a list of those.
+fn bitmap(rows: &mut Rows, look: &Look, bytes: &[u8], word: u8, set: Option<&Enum>) {
+    let out = rows.text();
     if bytes.iter().all(|byte| *byte == 0) {
         return look.paint.put(out, Role::Dim, b"none");
     }
-    text::ranges(out, Value::bit_ranges(bytes, word), b',');
+    let Some(set) = set else {
+        return text::ranges(out, Value::bit_ranges(bytes, word), b',');
+    };
+    out.push(b'[');
+    let bits = Value::bit_ranges(bytes, word).flat_map(|(first, last)| first..=last);
+    for (nth, bit) in bits.enumerate() {
+        let out = if nth > 0 { rows.item() } else { rows.text() };
+        let bit = u64::try_from(bit).unwrap_or(u64::MAX);
+        named(out, look, bit, set.name_of(bit), set.label.as_deref());
+    }
+    rows.text().push(b']');
 }
 
 fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {

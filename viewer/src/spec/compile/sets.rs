@@ -250,7 +250,7 @@ impl Compiler<'_> {
                     Some(reference) => Some(self.enum_ref(file, place, reference)?),
                     None => None,
                 };
-                Kind::Bitmap(names, usize::from(word))
+                Kind::Bitmap(names, word)
             }
             other => {
                 return Err(Self::wrong(file, place, format!("{other:?} is no type")));
@@ -273,13 +273,6 @@ impl Compiler<'_> {
                 None => None,
             };
             return Ok(Kind::Struct(id, then));
-        }
-        if item.display_hint.as_deref() == Some("bit-list") {
-            let width = item.sub_type.as_deref().map_or(Some(1), scalar_size);
-            let Some(width @ 1..=8) = width else {
-                return Err(Self::wrong(file, place, "bits stand in words of a fixed size"));
-            };
-            return Ok(Kind::BitList(width));
         }
         if let Some(sub) = &item.sub_type {
             let index = self.index(file, place, item)?;

@@ -57,8 +57,6 @@ pub enum Kind {
     },
     /// So many bytes of a form; zeros behind them are room for a longer one.
     Room(usize, Box<Self>),
-    /// Words of a width in bytes whose bits are numbers, from the lowest of the first word up.
-    BitList(u8),
     /// Text if it is some, else bytes.
     Readable,
     /// Text that consists of names and values.
@@ -68,7 +66,7 @@ pub enum Kind {
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),
     /// Numbered bits in words of so many bytes.
-    Bitmap(Option<EnumId>, usize),
+    Bitmap(Option<EnumId>, u8),
     /// A command of the generic family that an attribute names, or of the message's own.
     Command(Scalar, Option<SelectorId>, Side),
     /// What it is, and what strace takes it for.
