@@ -6,6 +6,7 @@
 mod attrs;
 mod context;
 mod control;
+mod heads;
 mod issue;
 mod message;
 mod pairs;
