@@ -194,6 +194,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             echoed,
             control: control && matches!(header.ty, ERROR | DONE),
         });
+        if V::HEADS_ONLY {
+            return self.visitor.message_end();
+        }
         if header.len as usize == found.payload.len() && tables.has_short_lengths() {
             // Its length leaves out the header, as this protocol's may.
         } else if (header.len as usize) < message::HEADER_LEN {

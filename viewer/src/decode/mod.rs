@@ -7,6 +7,7 @@ mod attrs;
 mod context;
 mod control;
 mod forms;
+mod heads;
 mod issue;
 mod message;
 mod pairs;

@@ -154,6 +154,9 @@ pub trait Visitor {
     /// Whether it wants what strace makes of values where that differs from what they mean.
     const STRACE: bool = false;
 
+    /// Whether it wants to see messages' headers only.
+    const HEADS_ONLY: bool = false;
+
     /// Whether key material is shown. If not, it is [`Opaque::Secret`](super::Opaque::Secret).
     fn shows_secrets(&self) -> bool {
         false

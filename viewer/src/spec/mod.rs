@@ -16,6 +16,8 @@ pub mod model;
 mod names;
 mod registry;
 mod schema;
+mod vocabulary;
 
 pub use error::Error;
 pub use registry::{GENERIC, Overview, Registry};
+pub use vocabulary::Vocabulary;

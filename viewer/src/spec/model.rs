@@ -108,6 +108,29 @@ pub struct Resolved<'t> {
 }
 
 impl Tables {
+    /// All enums.
+    #[must_use]
+    pub fn enums(&self) -> &[Enum] {
+        &self.enums
+    }
+
+    /// All structs.
+    #[must_use]
+    pub fn structs(&self) -> &[Struct] {
+        &self.structs
+    }
+
+    /// All sets of attributes.
+    #[must_use]
+    pub fn sets(&self) -> &[AttrSet] {
+        &self.sets
+    }
+
+    /// All operations.
+    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.values().flatten()
+    }
+
     /// An enum.
     #[must_use]
     pub fn enumeration(&self, id: EnumId) -> Option<&Enum> {

@@ -165,6 +165,22 @@ impl Registry {
         self.generic.get(family)?.get_or_init(make).as_ref()
     }
 
+    /// The names of the generic families.
+    pub fn generic_families(&self) -> impl Iterator<Item = &str> {
+        self.generic.keys().map(String::as_str)
+    }
+
+    /// Calls `each` with the tables of all protocols and generic families.
+    pub fn each_tables(&self, each: &mut dyn FnMut(&Tables)) {
+        for protocol in self.protocols.keys() {
+            self.protocol(*protocol).into_iter().for_each(&mut *each);
+        }
+        for family in self.generic.keys() {
+            self.generic(family).into_iter().for_each(&mut *each);
+        }
+        each(self.bare());
+    }
+
     /// Tables that know netlink itself and no family.
     #[must_use]
     pub fn bare(&self) -> &Tables {

@@ -1,0 +1,32 @@
+//! What headers say, for those who look at no more.
+
+use super::message::GENERIC;
+use super::{Engine, Value};
+
+impl<'e> Engine<'e> {
+    /// A positive error number, or 0.
+    #[must_use]
+    pub fn errno(&self, v: i32) -> Value<'e> {
+        let tables = self.registry.bare();
+        let names = tables.control().errors.and_then(|id| tables.enumeration(id));
+        let v = u64::from(v.unsigned_abs());
+        let name = names.filter(|_| v != 0).and_then(|names| names.name_of(v));
+        Value::named(v, 4, name, None)
+    }
+
+    /// The type of a message to the kernel.
+    #[must_use]
+    pub fn request_type(&self, protocol: u32, ty: u16) -> Value<'e> {
+        let name = match protocol {
+            GENERIC => self.names.generic_family(ty),
+            _ => self
+                .registry
+                .protocol(protocol)
+                .map(|tables| tables.resolve(ty, true, false))
+                .filter(|resolved| !resolved.is_default)
+                .and_then(|resolved| resolved.operation)
+                .map(|operation| &*operation.c_name),
+        };
+        Value::named(u64::from(ty), 2, name, None)
+    }
+}
