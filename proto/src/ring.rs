@@ -85,7 +85,8 @@ pub enum Word {
     Version,
     /// The number of granules.
     Granules,
-    /// Inode of the pid namespace in which the owners' thread ids count; 0 if it is not known.
+    /// Inode of the pid namespace in which the owners' thread ids count: that of the first who wrote; 0
+    /// before, and if it is not known.
     PidNamespace,
     /// Where the next record goes, or a position before it.
     Tail,

@@ -73,6 +73,11 @@ impl Account {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Whether nothing has been said but Hello, and nothing lost.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.next.load(Ordering::Relaxed) <= 1 && self.lost_total.load(Ordering::Relaxed) == 0
+    }
+
     /// Gives back the number of a frame that is tried again, unless a later one is already taken.
     pub(crate) fn give_back(&self, number: u64) {
         let next = number.wrapping_add(1);

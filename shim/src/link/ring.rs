@@ -34,7 +34,6 @@ const RING: u64 = 1 << 63;
 pub(super) struct Ring {
     map: Map,
     identity: u64,
-    pid_namespace: u64,
     made_ms: u64,
     /// Another one was asked for, and looked for.
     is_renewed: AtomicBool,
@@ -58,7 +57,7 @@ pub(super) fn give_up() {
 }
 
 /// Makes a ring; returns it and the descriptor of its memory, which is for the caller to close.
-pub(super) fn make(layout: Layout, process: &Process) -> Option<(i32, Ring)> {
+pub(super) fn make(layout: Layout) -> Option<(i32, Ring)> {
     // Beyond the limit the kernel would answer with SIGXFSZ.
     if sys::limit(libc::RLIMIT_FSIZE) < layout.file_len() as u64 || is_last() {
         return None;
@@ -68,15 +67,12 @@ pub(super) fn make(layout: Layout, process: &Process) -> Option<(i32, Ring)> {
         sys::file::close(fd);
         return None;
     };
-    process.find_pid_namespace();
-    let pid_namespace = process.pid_namespace();
     map.store(Word::Version, VERSION);
     map.store(Word::Granules, layout.granules());
-    map.store(Word::PidNamespace, pid_namespace);
     map.store(Word::Magic, MAGIC);
     let identity = stat.inode | RING;
     let is_renewed = AtomicBool::new(false);
-    Some((fd, Ring { map, identity, pid_namespace, made_ms: now_ms(), is_renewed }))
+    Some((fd, Ring { map, identity, made_ms: now_ms(), is_renewed }))
 }
 
 fn is_last() -> bool {
@@ -153,7 +149,7 @@ impl Ring {
             return Outcome::Full;
         }
         // A thread id of another pid namespace would be somebody else's in the viewer's eyes.
-        let is_known = process.pid_namespace() == self.pid_namespace;
+        let is_known = self.pid_namespace(process) == process.pid_namespace();
         let owner = if is_known { thread::id(process) } else { 0 };
         let mut deadline_ns = None;
         loop {
@@ -167,6 +163,24 @@ impl Ring {
                 Progress::Going | Progress::Broken => return Outcome::Dead,
             }
         }
+    }
+
+    /// The pid namespace of the first who has written.
+    #[inline]
+    fn pid_namespace(&self, process: &Process) -> u64 {
+        match self.map.load(Word::PidNamespace) {
+            0 => self.claim_pid_namespace(process),
+            known => known,
+        }
+    }
+
+    #[cold]
+    fn claim_pid_namespace(&self, process: &Process) -> u64 {
+        if process.pid_namespace() == 0 && !confinement::is_confined() {
+            process.find_pid_namespace();
+        }
+        let own = process.pid_namespace();
+        self.map.replace(Word::PidNamespace, 0, own).map_or_else(|known| known, |()| own)
     }
 
     #[inline]

@@ -54,13 +54,13 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
             }
             Event::Closed { id, lost } => {
                 if let Some(speaker) = speakers.remove(&id) {
-                    speaker.end(&speakers, lost, session);
+                    speaker.end(&speakers, Some(lost), session);
                 }
             }
             Event::Left(id) => {
                 if let Some(speaker) = speakers.remove(&id) {
                     left.extend(speaker.who(session));
-                    speaker.end(&speakers, 0, session);
+                    speaker.end(&speakers, None, session);
                 }
             }
         }
@@ -92,8 +92,9 @@ impl Speaker {
         false
     }
 
-    /// The connection is closed: takes what is left of it. So many records are known to be lost.
-    fn end(mut self, others: &HashMap<u64, Self>, lost: u64, session: &mut Session) {
+    /// No more will come: takes what is left of it. If its programs are gone, so many records are known
+    /// to be lost.
+    fn end(mut self, others: &HashMap<u64, Self>, lost: Option<u64>, session: &mut Session) {
         let torn = self.stream.finish(&mut |piece| match piece {
             Piece::Frame(head, whole, body) => session.frame(&head, whole, body),
             Piece::Skipped(len) => self.skipped = self.skipped.saturating_add(len),
@@ -106,7 +107,10 @@ impl Speaker {
         // A process may have connected anew before we saw the old connection close.
         let goes_on = |key: &u64| others.values().any(|other| other.processes.contains(key));
         self.processes.retain(|key| !goes_on(key));
-        session.end_processes(&self.processes, lost);
+        if lost.is_some() {
+            session.part_silently(&self.processes);
+        }
+        session.end_processes(&self.processes, lost.unwrap_or(0));
     }
 
     /// The processes that speak by it.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use nlproto::codec::{self, FrameHead};
-use nlproto::{Call, Function, Name, Origin, Record};
+use nlproto::{Bye, Call, FRAME_HEAD_LEN, Function, Name, Origin, Record};
 
 use super::redact::{Knowledge, Redactor};
 use super::sink::Sink;
@@ -157,6 +157,25 @@ impl Session {
     /// Forgets all names.
     pub(super) fn forget_names(&mut self) {
         self.show.names = (self.show.no_names)();
+    }
+
+    /// Processes are gone. Those that had nothing to say but Hello leave it to us to say Bye for them.
+    pub(super) fn part_silently(&mut self, keys: &[u64]) {
+        for process in keys {
+            if !self.reassembly.is_silent(*process) {
+                continue;
+            }
+            let mut room = [0; 64];
+            let bye = Record::Bye(Bye { lost: 0 });
+            let Ok(len) = codec::frame(&mut room, *process, 1, &bye) else { continue };
+            let Some((whole, head)) = room.get(..len).and_then(|whole| {
+                let (head, _) = whole.split_first_chunk::<FRAME_HEAD_LEN>()?;
+                Some((whole, FrameHead::from_bytes(head).ok()?))
+            }) else {
+                continue;
+            };
+            self.frame(&head, whole, whole.get(FRAME_HEAD_LEN..).unwrap_or_default());
+        }
     }
 
     /// Processes that shared a connection will say no more. They say that so much is lost.

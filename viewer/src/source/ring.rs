@@ -67,8 +67,6 @@ pub(super) struct Ring {
     map: Map,
     /// The process that handed it over, if it has a number here.
     pid: Option<Pid>,
-    /// Whether the owners' thread ids count in our pid namespace.
-    knows_owners: bool,
     consumer: Consumer,
     /// Records behind the head that were read before it could move: their positions.
     taken: HashSet<u64>,
@@ -90,14 +88,11 @@ impl Ring {
         if says != [MAGIC, VERSION, layout.granules()] {
             return Err(Error::NotARing);
         }
-        let namespace = fs::metadata("/proc/self/ns/pid").ok().map(|found| found.ino());
-        let knows_owners = namespace == Some(map.load(Word::PidNamespace));
         let now = Instant::now();
         Ok(Self {
             file,
             map,
             pid: i32::try_from(pid).ok().and_then(Pid::from_raw),
-            knows_owners,
             consumer: Consumer::new(layout),
             taken: HashSet::new(),
             unfinished: None,
@@ -237,10 +232,16 @@ impl Ring {
 
     /// Whether nobody will finish the record at the head.
     fn is_torn(&self, slot: Slot) -> bool {
-        let is_dead =
-            self.end.is_some() || (self.knows_owners && slot.owner() != 0 && is_dead(slot.owner()));
+        let is_dead = self.end.is_some()
+            || (slot.owner() != 0 && self.knows_owners() && is_dead(slot.owner()));
         // It may have been finished just before.
         is_dead && self.consumer.look(self.consumer.head(), &self.map) == Some(Found::Busy(slot))
+    }
+
+    /// Whether the owners' thread ids count in our pid namespace.
+    fn knows_owners(&self) -> bool {
+        let namespace = fs::metadata("/proc/self/ns/pid").ok().map(|found| found.ino());
+        namespace == Some(self.map.load(Word::PidNamespace))
     }
 
     /// Whether it is time to ask if anybody has the ring mapped.

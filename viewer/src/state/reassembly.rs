@@ -157,6 +157,12 @@ impl Reassembly {
         }
     }
 
+    /// Whether a process has said Hello, as its first word, and nothing else.
+    #[must_use]
+    pub fn is_silent(&self, key: u64) -> bool {
+        self.processes.get(&key).is_some_and(|entry| entry.numbers.are_first())
+    }
+
     /// The process with this key.
     #[must_use]
     pub fn process(&self, key: u64) -> Option<&Process> {

@@ -152,7 +152,7 @@ fn an_owner_that_cannot_be_known_is_not_taken_for_dead() {
     let (mut ring, producer) = pair();
     let now = Instant::now();
     producer.claim(0, 100).unwrap();
-    ring.knows_owners = false;
+    ring.map.store(Word::PidNamespace, 1);
     assert!(taken(&mut ring, now).is_empty());
     assert!(taken(&mut ring, now + COPY_TIME).is_empty());
     assert_eq!(ring.lost(), 0);

@@ -61,6 +61,11 @@ impl Numbers {
         Self { next: number, gaps: Vec::new() }
     }
 
+    /// Whether only the very first number has come.
+    pub(super) fn are_first(&self) -> bool {
+        self.next == 1 && self.gaps.is_empty()
+    }
+
     /// A number has come. Returns how many others are given up with it.
     pub(super) fn saw(&mut self, number: u64) -> u64 {
         if number < self.next {
