@@ -207,6 +207,7 @@ impl Facts<'_> {
         let bits = text(definition, "type") == Some("flags");
         let prefix = text(definition, "name-prefix")
             .map_or_else(|| format!("{}-{name}-", self.spec.name()), str::to_owned);
+        let verbatim = definition.get("verbatim").is_some_and(|v| v == true);
         let mut next = integer(definition, "value-start").unwrap_or(0);
         for entry in list(definition, "entries") {
             let named;
@@ -227,8 +228,13 @@ impl Facts<'_> {
                 None if bits => 1_i128.checked_shl(index as u32).unwrap_or(0),
                 None => index,
             };
-            let place = format!("entry {name}/{}", text(entry, "name").unwrap_or_default());
-            self.number(place, entry, &prefix, number);
+            let own = text(entry, "name").unwrap_or_default();
+            let place = format!("entry {name}/{own}");
+            if verbatim && entry.get("c-name").is_none() {
+                self.add(place, Claim::Number { c_name: format!("{prefix}{own}"), number });
+            } else {
+                self.number(place, entry, &prefix, number);
+            }
         }
     }
 
@@ -281,11 +287,19 @@ impl Facts<'_> {
         let asynchronous = text(operations, "async-prefix").unwrap_or(&prefix);
         // nfnetlink's message types carry the subsystem in their high byte; the names do not.
         let whole = integer(&self.spec.document, "protonum") != Some(12);
-        for (operation, number) in numbered_operations(self.spec) {
-            let place = format!("operation {}", text(operation, "name").unwrap_or_default());
+        let generic = self.spec.document.get("protonum").is_none();
+        for Numbered { operation, number, reply } in all_numbers(self.spec) {
+            let name = text(operation, "name").unwrap_or_default();
+            let place = format!("operation {name}");
             let number = if whole || number < 0x100 { number } else { number & 0xff };
-            let prefix = if is_unasked(operation) { asynchronous } else { &prefix };
-            self.number(place, operation, prefix, number);
+            let own = if is_unasked(operation) { asynchronous } else { &prefix };
+            self.number(place.clone(), operation, own, number);
+            if let (true, Some(number)) = (generic, reply) {
+                let said = |way| operation.get(way)?.get("reply")?.get("c-name")?.as_str();
+                let c_name = said("do").or_else(|| said("dump")).map(str::to_owned);
+                let c_name = c_name.unwrap_or_else(|| capitals(&format!("{prefix}{name}-reply")));
+                self.add(place, Claim::Number { c_name, number });
+            }
         }
     }
 }
@@ -308,24 +322,41 @@ pub fn numbered_attributes(set: &Value) -> Vec<(&Value, i128)> {
     numbered.collect()
 }
 
+/// An operation's numbers in a spec.
+#[derive(Debug, Clone, Copy)]
+pub struct Numbered<'v> {
+    /// The operation.
+    pub operation: &'v Value,
+    /// Of its request, or of the whole.
+    pub number: i128,
+    /// Of its answer, where that is counted apart.
+    pub reply: Option<i128>,
+}
+
 /// The operations of a spec with their numbers; for one with different numbers by direction, the
 /// request's.
 #[must_use]
 pub fn numbered_operations(spec: &Spec) -> Vec<(&Value, i128)> {
+    all_numbers(spec).into_iter().map(|n| (n.operation, n.number)).collect()
+}
+
+/// The operations of a spec with all their numbers.
+#[must_use]
+pub fn all_numbers(spec: &Spec) -> Vec<Numbered<'_>> {
     let Some(operations) = spec.document.get("operations") else { return Vec::new() };
     let directional = text(operations, "enum-model") == Some("directional");
     let (mut next_request, mut next_reply) = (1, 1);
-    let mut number = |operation: &Value| {
+    let mut number = |operation| {
         let stated = integer(operation, "value");
         if !directional {
             let number = stated.unwrap_or(next_request);
             next_request = number + 1;
-            return number;
+            return Numbered { operation, number, reply: None };
         }
         if is_unasked(operation) {
             let number = stated.unwrap_or(next_reply);
             next_reply = number + 1;
-            return number;
+            return Numbered { operation, number, reply: None };
         }
         let exchange = operation.get("do").or_else(|| operation.get("dump"));
         let side = |side: &str| exchange.and_then(|e| e.get(side));
@@ -338,9 +369,10 @@ pub fn numbered_operations(spec: &Spec) -> Vec<(&Value, i128)> {
         next_reply = reply + i128::from(side("reply").is_some());
         // One that is only ever received has the reply's number.
         let received_only = side("request").is_none() && side("reply").is_some();
-        if received_only && stated.is_none() { reply } else { request }
+        let number = if received_only && stated.is_none() { reply } else { request };
+        Numbered { operation, number, reply: side("reply").map(|_| reply) }
     };
-    list(operations, "list").iter().map(|operation| (operation, number(operation))).collect()
+    list(operations, "list").iter().map(&mut number).collect()
 }
 
 /// A list under a key; empty if there is none.

@@ -2,7 +2,7 @@
 
 use super::context::{Decoder, Scope};
 use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Slot, Value, Visitor};
-use crate::spec::model::{Attr, AttrSet, Format, Kind, Selector, TextKind, Union, When};
+use crate::spec::model::{AttrSet, Enum, Format, Kind, Selector, TextKind, Union, When};
 use crate::wire::attr::{self, Attrs};
 use crate::wire::{self, Step};
 
@@ -11,8 +11,8 @@ use crate::wire::{self, Step};
 enum Elements<'a> {
     /// By their number, in a set that may be unknown.
     Set(Option<&'a AttrSet>, bool),
-    /// All alike; their types are indexes.
-    Alike(&'a Kind),
+    /// All alike; their types are indexes, which may have names.
+    Alike(&'a Kind, Option<&'a Enum>, i64),
     /// So many levels whose types are values, then a set.
     Levels(u8, &'a AttrSet),
 }
@@ -84,13 +84,22 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 set.and_then(|set| set.label.as_deref()),
                 named && set.is_some(),
             ),
-            _ => (None, None, false),
+            Elements::Alike(_, names, _) => {
+                (None, names.and_then(|names| names.label.as_deref()), false)
+            }
+            Elements::Levels(..) => (None, None, false),
+        };
+        let name = match elements {
+            Elements::Alike(_, Some(names), offset) => {
+                names.name_of(i64::from(number).saturating_add(offset).cast_unsigned())
+            }
+            _ => known.map(|attr| &*attr.c_name),
         };
         self.visitor.attr_begin(&AttrHead {
             at,
             len: found.len,
             raw_type: found.raw_type,
-            name: known.map(|a| &*a.c_name),
+            name,
             label,
             named_set,
             payload: found.payload,
@@ -106,7 +115,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
         let payload_at = at.saturating_add(attr::HEADER_LEN);
         if found.payload.is_empty() {
-            if matches!(known, Some(Attr { kind: Kind::Flag, .. })) {
+            let kind = match elements {
+                Elements::Alike(kind, ..) => Some(kind),
+                _ => known.map(|attr| &attr.kind),
+            };
+            if matches!(kind, Some(Kind::Flag)) {
                 self.visitor.value(Slot::Plain, &Value::Present);
             }
         } else {
@@ -118,7 +131,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     self.payload(Slot::Plain, &known.kind, found.payload, payload_at, scope);
                 }
                 (Elements::Set(..), _) => self.unknown(&found, payload_at, scope),
-                (Elements::Alike(kind), _) => {
+                (Elements::Alike(kind, ..), _) => {
                     self.payload(Slot::Plain, kind, found.payload, payload_at, scope);
                 }
                 (Elements::Levels(0 | 1, set), _) => {
@@ -187,7 +200,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Kind::Nest(set) => {
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
             }
-            Kind::Indexed(kind) => self.list(Elements::Alike(kind), bytes, at, scope),
+            Kind::Indexed(kind, index) => {
+                let names = index.and_then(|index| self.tables.enumeration(index.names));
+                let offset = index.map_or(0, |index| index.offset);
+                self.list(Elements::Alike(kind, names, offset), bytes, at, scope);
+            }
             Kind::TypeValue(levels, set) => match self.tables.set(*set) {
                 Some(set) => self.list(Elements::Levels(*levels, set), bytes, at, scope),
                 None => self.bytes(slot, bytes, Opaque::Unknown),
@@ -209,6 +226,15 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.payload(slot, kind, bytes, at, scope);
             }
             Kind::Bitfield32(names) => self.bitfield32(slot, *names, bytes, at),
+            Kind::Bitmap(names, word) => self.bitmap(slot, *names, *word, bytes, at),
+            Kind::Tlvs(set) => match self.tables.set(*set) {
+                Some(set) => self.tlvs(set, bytes, at, scope),
+                None => self.bytes(slot, bytes, Opaque::Unknown),
+            },
+            Kind::Command(scalar, family, side) => {
+                let name = scope.selected(*family).map(|p| Value::text(p, TextKind::CString));
+                self.command(slot, scalar, name, *side, bytes, at);
+            }
         }
     }
 

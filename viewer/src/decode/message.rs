@@ -127,7 +127,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             (true, None) => None,
             (false, _) => Some(header.ty),
         };
-        let resolved = number.filter(|_| header.ty >= MIN_TYPE).map(|n| tables.resolve(n, sent));
+        // The kernel answers a port; what it tells by itself comes from none.
+        let unasked = generic && !sent && header.portid == 0;
+        let number = number.filter(|_| header.ty >= MIN_TYPE);
+        let resolved = number.map(|n| tables.resolve(n, sent, unasked));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
         let family = operation.and_then(|op| tables.family(op)).or(generic_family);
@@ -367,7 +370,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return;
         }
         let scope = Scope::message(0);
-        let operation = self.tables.resolve(0, self.direction == Direction::Send).operation;
+        let operation = self.tables.resolve(0, self.direction == Direction::Send, false).operation;
         self.body(operation, 0, bytes, 0, &scope);
     }
 }

@@ -6,6 +6,7 @@
 mod attrs;
 mod context;
 mod control;
+mod forms;
 mod issue;
 mod message;
 mod scalar;

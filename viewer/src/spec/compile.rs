@@ -185,7 +185,9 @@ impl Compiler<'_> {
             let number = next.cast_unsigned();
             let bit = u32::try_from(next).ok().and_then(|n| 1u64.checked_shl(n)).unwrap_or(0);
             compiled.entries.push(Entry {
-                c_name: c_name.unwrap_or_else(|| names::c_upper(&format!("{prefix}{name}"))).into(),
+                c_name: c_name
+                    .unwrap_or_else(|| names::entry(&prefix, &name, definition.verbatim))
+                    .into(),
                 name: name.into(),
                 value: number,
                 mask: mask.unwrap_or(bit),
@@ -271,6 +273,15 @@ fn hint(text: &str) -> Option<Hint> {
         "usecs" => Hint::Usecs,
         "nsecs" => Hint::Nsecs,
         "bytes" => Hint::Bytes,
+        "bytes-per-second" => Hint::BytesPerSecond,
+        "mbps" => Hint::Mbps,
+        "hz" => Hint::Hz,
+        "khz" => Hint::Khz,
+        "mhz" => Hint::Mhz,
+        "milliwatt" => Hint::Milliwatt,
+        "dbm" => Hint::Dbm,
+        "mbm" => Hint::Mbm,
+        "picoseconds" => Hint::Picoseconds,
         "uid" => Hint::Uid,
         "gid" => Hint::Gid,
         "pid" => Hint::Pid,

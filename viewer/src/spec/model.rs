@@ -11,7 +11,7 @@ mod words;
 
 use std::collections::HashMap;
 
-pub use attrs::{Attr, AttrSet, Format, Kind, Selector, Union, When};
+pub use attrs::{Attr, AttrSet, Format, Kind, Selector, Side, Union, When};
 pub use enums::{Entry, Enum};
 pub use operations::{Body, Class, Condition, Family, Operation, Rest};
 pub use structs::{
@@ -155,13 +155,16 @@ impl Tables {
         self.groups.iter().map(|(name, number)| (&**name, *number))
     }
 
-    /// The operation of a message type or command, in the direction it has.
+    /// The operation of a message type or command, in the direction it has. An answer and a
+    /// notification may have the same number; `unasked` says which of them it is.
     #[must_use]
-    pub fn resolve(&self, number: u16, sent: bool) -> Resolved<'_> {
+    pub fn resolve(&self, number: u16, sent: bool, unasked: bool) -> Resolved<'_> {
         let listed = self.operations.get(&number).and_then(|candidates| {
+            let goes = |op: &&Operation| if sent { op.request.is_some() } else { op.reply.is_some() };
             candidates
                 .iter()
-                .find(|op| if sent { op.request.is_some() } else { op.reply.is_some() })
+                .find(|op| goes(op) && op.unasked == unasked)
+                .or_else(|| candidates.iter().find(goes))
                 .or_else(|| candidates.first())
         });
         if listed.is_some() {

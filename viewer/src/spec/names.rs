@@ -41,6 +41,12 @@ pub(super) fn enum_prefix(file: &File, definition: &Definition) -> String {
         .unwrap_or_else(|| format!("{}-{}-", ident(file), definition.name))
 }
 
+/// An enum entry's C name.
+pub(super) fn entry(prefix: &str, name: &str, verbatim: Option<bool>) -> String {
+    let name = format!("{prefix}{name}");
+    if verbatim == Some(true) { name } else { c_upper(&name) }
+}
+
 /// An operation's C name.
 pub(super) fn operation(file: &File, operations: &Operations, op: &Operation) -> String {
     let asynchronous = op.notify.is_some() || op.event.is_some();

@@ -1,11 +1,12 @@
 //! The wire format: bytes and lengths, no names.
 //!
 //! Both levels of netlink have one shape: a length, a type, a payload, padding to four bytes. The
-//! walkers here ([`message::Messages`], [`attr::Attrs`]) yield what is there, whole or cut, and end;
-//! they never fail.
+//! walkers here ([`message::Messages`], [`attr::Attrs`], and for records in payloads [`tlv::Tlvs`]) yield
+//! what is there, whole or cut, and end; they never fail.
 
 pub mod attr;
 pub mod message;
+pub mod tlv;
 
 /// Rounds up to netlink's alignment of four bytes.
 #[must_use]

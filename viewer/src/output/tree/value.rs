@@ -89,13 +89,29 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
             }
             return look.paint.put(out, Role::Dim, b" s");
         }
+        Hint::Mbm => {
+            text::decimal(out, v / 100);
+            if !v.is_multiple_of(100) {
+                out.push(b'.');
+                text::padded(out, v % 100, 2);
+            }
+            return look.paint.put(out, Role::Dim, b" dBm");
+        }
         Hint::PrefixLen => b"",
         Hint::Jiffies => b" jiffies",
         Hint::Seconds => b" s",
         Hint::Msecs => b" ms",
         Hint::Usecs => " µs".as_bytes(),
         Hint::Nsecs => b" ns",
+        Hint::Picoseconds => b" ps",
         Hint::Bytes => b" B",
+        Hint::BytesPerSecond => b" B/s",
+        Hint::Mbps => b" Mb/s",
+        Hint::Hz => b" Hz",
+        Hint::Khz => b" kHz",
+        Hint::Mhz => b" MHz",
+        Hint::Milliwatt => b" mW",
+        Hint::Dbm => b" dBm",
         Hint::Percent => b" %",
         Hint::None | Hint::Uid | Hint::Gid | Hint::Pid | Hint::Fd | Hint::Port | Hint::Bool => b"",
     };

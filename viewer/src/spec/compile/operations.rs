@@ -67,7 +67,15 @@ impl Compiler<'_> {
         request: Option<Body>,
         reply: Option<Body>,
     ) -> Operation {
-        Operation { c_name: c_name.into(), family, class, request, reply, variants: Vec::new() }
+        Operation {
+            c_name: c_name.into(),
+            family,
+            class,
+            unasked: false,
+            request,
+            reply,
+            variants: Vec::new(),
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "one call site; all of it is context")]
@@ -123,17 +131,23 @@ impl Compiler<'_> {
         let number = full(number)?;
         let reply_side = side(|e| e.reply.as_ref());
         let body = self.body(file, place, written, reply_side, raw_rest)?;
-        let own_name = reply_side.and_then(|s| s.c_name.as_deref());
+        let own_name = reply_side.and_then(|s| s.c_name.clone()).or_else(|| {
+            // Generic families call an answer so whose number is not its request's.
+            let answers = !asynchronous && file.protonum.is_none();
+            answers.then(|| format!("{c_name}_REPLY"))
+        });
         let at = self.tables.operations.entry(number).or_default();
-        let target = match own_name {
-            Some(name) => at.iter_mut().find(|op| *op.c_name == *name),
+        let target = match &own_name {
+            Some(name) => at.iter_mut().find(|op| *op.c_name == **name),
             None => at.iter_mut().find(|op| op.reply.is_none() || !asynchronous),
         };
         match target {
             Some(op) => op.reply = op.reply.or(Some(body)),
             None => {
-                let name = own_name.unwrap_or(&c_name);
-                at.push(Self::named(family, name, class, None, Some(body)));
+                let name = own_name.as_deref().unwrap_or(&c_name);
+                let mut op = Self::named(family, name, class, None, Some(body));
+                op.unasked = asynchronous;
+                at.push(op);
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::scalars::scalar_size;
 use super::{Compiler, Place, index_of, label};
-use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, SetId, TextKind};
+use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, SetId, Side, TextKind};
 use crate::spec::schema::{AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
 
@@ -121,6 +121,16 @@ impl Compiler<'_> {
                 "binary"
             }
         });
+        if let (Some(family), Some(_)) = (&item.operations_of, scalar_size(ty)) {
+            let plain = Item { strace: None, ..item.clone() };
+            let family = self.selector_id(family);
+            let side = match item.side.as_deref() {
+                Some("message") => Side::Message,
+                _ => Side::Request,
+            };
+            let kind = Kind::Command(self.scalar(file, place, &plain, ty)?, family, side);
+            return self.as_strace_has_it(file, place, item, ty, kind);
+        }
         if scalar_size(ty).is_some() {
             return Ok(match (item.display_hint.as_deref(), ty) {
                 (Some("ipv4"), "u32") => Kind::Ipv4,
@@ -128,6 +138,18 @@ impl Compiler<'_> {
             });
         }
         let kind = self.composite(file, place, item, ty)?;
+        self.as_strace_has_it(file, place, item, ty, kind)
+    }
+
+    /// A form, with the one that strace takes it for if that differs.
+    fn as_strace_has_it(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+        ty: &str,
+        kind: Kind,
+    ) -> Result<Kind, Error> {
         match &item.strace {
             None => Ok(kind),
             Some(StraceForm::Form(form)) => {
@@ -168,9 +190,10 @@ impl Compiler<'_> {
                 Kind::Nest(self.set_ref(file, place, set)?)
             }
             "indexed-array" => {
+                let index = self.index(file, place, item)?;
                 let element =
                     Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() };
-                Kind::Indexed(Box::new(self.shape(file, place, &element)?))
+                Kind::Indexed(Box::new(self.shape(file, place, &element)?), index)
             }
             "nest-type-value" => {
                 let Some(set) = &item.nested_attributes else {
@@ -187,6 +210,23 @@ impl Compiler<'_> {
             "sub-message" => Kind::Union(self.sub_message(file, place, item)?),
             "union" => Kind::Union(self.inline_union(file, place, item)?),
             "records" => self.records(file, place, item)?,
+            "bitmap" => {
+                let word = item.sub_type.as_deref().map_or(Some(1), scalar_size);
+                let Some(word @ 1..) = word else {
+                    return Err(Self::wrong(file, place, "a bitmap's words need a fixed size"));
+                };
+                let names = match &item.r#enum {
+                    Some(reference) => Some(self.enum_ref(file, place, reference)?),
+                    None => None,
+                };
+                Kind::Bitmap(names, usize::from(word))
+            }
+            "tlvs" => {
+                let Some(set) = &item.attribute_set else {
+                    return Err(Self::wrong(file, place, "tlvs need an attribute-set"));
+                };
+                Kind::Tlvs(self.set_ref(file, place, set)?)
+            }
             other => {
                 return Err(Self::wrong(file, place, format!("{other:?} is no type")));
             }
@@ -310,7 +350,7 @@ impl Item {
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
-            nonzero
+            nonzero operations_of side
             range default
         )
     }

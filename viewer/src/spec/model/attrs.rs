@@ -33,8 +33,8 @@ pub enum Kind {
     Array(Element, usize, Option<Index>),
     /// Attributes.
     Nest(SetId),
-    /// Attributes whose types are indexes.
-    Indexed(Box<Self>),
+    /// Attributes whose types are indexes, which may have names.
+    Indexed(Box<Self>, Option<Index>),
     /// So many levels of attributes whose types are values, then a set.
     TypeValue(u8, SetId),
     /// Chosen by a selector.
@@ -52,8 +52,23 @@ pub enum Kind {
     },
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),
+    /// Numbered bits in words of so many bytes.
+    Bitmap(Option<EnumId>, usize),
+    /// Records of an u8 type and an u8 length, by the numbers of a set.
+    Tlvs(SetId),
+    /// A command of the generic family that an attribute names.
+    Command(Scalar, SelectorId, Side),
     /// What it is, and what strace takes it for.
     Differs(Box<(Self, Self)>),
+}
+
+/// Which of two messages with the same number is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The request.
+    Request,
+    /// The one that goes the way of the message in which the number stands.
+    Message,
 }
 
 /// A payload whose form depends on something else.

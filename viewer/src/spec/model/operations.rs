@@ -30,6 +30,8 @@ pub struct Operation {
     pub(in crate::spec) family: usize,
     /// Meaning of its flags.
     pub class: Class,
+    /// Whether it is nobody's answer: a notification.
+    pub unasked: bool,
     /// Which message it is on the way to the kernel.
     pub request: Option<Body>,
     /// … and from it.

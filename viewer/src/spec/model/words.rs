@@ -27,6 +27,17 @@ pub enum Hint {
     Usecs,
     Nsecs,
     Bytes,
+    BytesPerSecond,
+    /// Megabits per second.
+    Mbps,
+    Hz,
+    Khz,
+    Mhz,
+    Milliwatt,
+    Dbm,
+    /// Hundredths of a dBm.
+    Mbm,
+    Picoseconds,
     Uid,
     Gid,
     Pid,
