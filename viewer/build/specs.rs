@@ -26,12 +26,13 @@ pub(crate) fn embed(specs: &Path, out: &Path) -> io::Result<()> {
         let generic = spec
             .get("protocol")
             .is_none_or(|p| p.as_str().is_some_and(|p| p.starts_with("genetlink")));
+        let family_id = spec.get("family-id").and_then(serde_json::Value::as_u64);
         let json = out.join(format!("{file}.json"));
         fs::write(&json, spec.to_string())?;
         writeln!(
             table,
             "Builtin {{ file: {file:?}, name: {name:?}, protocol: {protocol:?}, \
-             generic: {generic}, json: include_str!({:?}) }},",
+             generic: {generic}, family_id: {family_id:?}, json: include_str!({:?}) }},",
             json.display().to_string()
         )
         .map_err(io::Error::other)?;

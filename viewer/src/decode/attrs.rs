@@ -232,8 +232,18 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 None => self.bytes(slot, bytes, Opaque::Unknown),
             },
             Kind::Command(scalar, family, side) => {
-                let name = scope.selected(*family).map(|p| Value::text(p, TextKind::CString));
+                let name = family
+                    .map(|attr| scope.selected(attr).map(|p| Value::text(p, TextKind::CString)));
                 self.command(slot, scalar, name, *side, bytes, at);
+            }
+            Kind::Front(len, kind) => {
+                let Some(front) = bytes.get(..*len) else {
+                    return self.wrong_size(slot, at, bytes, *len);
+                };
+                self.payload(slot, kind, front, at, scope);
+                if bytes.iter().skip(*len).any(|b| *b != 0) {
+                    self.rest(slot, at, bytes, *len);
+                }
             }
         }
     }

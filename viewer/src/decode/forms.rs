@@ -126,25 +126,31 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.visitor.attr_end();
     }
 
-    /// A number that is a command of the generic family of this name.
+    /// A number that is a command of the generic family of this name, or where none is asked for of
+    /// the message's own.
     pub(super) fn command(
         &mut self,
         slot: Slot<'_>,
         scalar: &'a Scalar,
-        family: Option<&[u8]>,
+        family: Option<Option<&[u8]>>,
         side: Side,
         bytes: &[u8],
         at: usize,
     ) {
-        let family = family.and_then(|name| std::str::from_utf8(name).ok());
-        let tables = family.and_then(|name| self.engine.registry.generic(name));
+        let tables = match family {
+            None => Some(self.tables),
+            Some(name) => name
+                .and_then(|name| std::str::from_utf8(name).ok())
+                .and_then(|name| self.engine.registry.generic(name)),
+        };
         let field = bytes.get(..usize::from(scalar.size)).filter(|field| !field.is_empty());
         let (Some(tables), Some(field)) = (tables, field) else {
             return self.scalar(slot, scalar, bytes, at);
         };
         let v = wire::number(field, cfg!(target_endian = "big"));
         let sent = side == Side::Request || self.direction == Direction::Send;
-        let found = u16::try_from(v).ok().map(|number| tables.resolve(number, sent, false));
+        let found =
+            u16::try_from(v).ok().map(|number| tables.resolve(number, sent, false, |_| false));
         let name = found.filter(|found| !found.is_default).and_then(|found| found.operation);
         let value = Value::Enum {
             v,

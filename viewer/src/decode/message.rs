@@ -13,8 +13,6 @@ use crate::wire::{self, Step};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
 const GENERIC: u32 = crate::spec::GENERIC;
-/// `GENL_ID_CTRL`: the one family with a fixed number.
-const NLCTRL_ID: u16 = 0x10;
 /// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
 pub(super) const MIN_TYPE: u16 = 0x10;
 /// `NLMSG_ERROR`.
@@ -89,8 +87,9 @@ pub(super) fn one<V: Visitor>(
 ) {
     let ty = found.header.ty;
     let family = match protocol {
-        GENERIC if ty == NLCTRL_ID => Some("nlctrl"),
-        GENERIC if ty > NLCTRL_ID => engine.names.generic_family(ty),
+        GENERIC if ty >= MIN_TYPE => {
+            engine.registry.reserved(ty).or_else(|| engine.names.generic_family(ty))
+        }
         _ => None,
     };
     let tables = match protocol {
@@ -130,7 +129,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         // The kernel answers a port; what it tells by itself comes from none.
         let unasked = generic && !sent && header.portid == 0;
         let number = number.filter(|_| header.ty >= MIN_TYPE);
-        let resolved = number.map(|n| tables.resolve(n, sent, unasked));
+        let skipped = if generic { GENL_HEADER_LEN } else { 0 };
+        let body = found.payload.get(skipped..).unwrap_or(&[]);
+        let resolved =
+            number.map(|n| tables.resolve(n, sent, unasked, |when| when.holds(body, header.flags)));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
         let family = operation.and_then(|op| tables.family(op)).or(generic_family);
@@ -335,6 +337,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Rest::Text => self.text(Slot::Plain, TextKind::Raw, rest),
             Rest::Nothing => self.rest(Slot::Plain, at, rest, 0),
             Rest::Raw => self.bytes(Slot::Plain, rest, Opaque::Unknown),
+            Rest::Form(id) => match tables.form(id) {
+                Some(kind) => self.payload(Slot::Plain, kind, rest, at, scope),
+                None => self.bytes(Slot::Plain, rest, Opaque::Unknown),
+            },
             Rest::Attrs => {
                 let set = body.strace_set.filter(|_| V::STRACE).or(body.set);
                 let set = set.and_then(|id| tables.set(id));
@@ -370,7 +376,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return;
         }
         let scope = Scope::message(0);
-        let operation = self.tables.resolve(0, self.direction == Direction::Send, false).operation;
+        let sent = self.direction == Direction::Send;
+        let operation = self.tables.resolve(0, sent, false, |_| true).operation;
         self.body(operation, 0, bytes, 0, &scope);
     }
 }
@@ -385,5 +392,9 @@ impl Condition {
             && self.min_len.is_none_or(|n| payload.len() >= n)
             && self.max_len.is_none_or(|n| payload.len() <= n)
             && self.request.is_none_or(|wanted| wanted == (flags & REQUEST != 0))
+            && self.first_attr.as_ref().is_none_or(|numbers| {
+                let first = Attrs::new(payload).next();
+                matches!(first, Some(Step::Element(attr)) if numbers.contains(&attr.number()))
+            })
     }
 }

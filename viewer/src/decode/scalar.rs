@@ -48,12 +48,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             ValueNames::Enum(id) | ValueNames::Flags(id) => self.tables.enumeration(id),
             ValueNames::None => None,
         };
-        let plain = |set: &&Enum| set.partial && !set.is_flags && set.name_of(v).is_none();
+        // A negative number's name is that of the whole number, not of its bits.
+        let whole = if scalar.signed { sign_extend(v, len).cast_unsigned() } else { v };
+        let plain = |set: &&Enum| set.partial && !set.is_flags && set.name_of(whole).is_none();
         if let Some(set) = names.filter(|set| !plain(set)) {
             let label = scalar.label.as_deref().or(set.label.as_deref());
             return match scalar.names {
                 ValueNames::Flags(_) => Value::Flags { v, size, order, set, more: None, label },
-                _ => Value::Enum { v, size, order, name: set.name_of(v), label },
+                _ => Value::Enum { v, size, order, name: set.name_of(whole), label },
             };
         }
         match scalar.meaning {

@@ -3,7 +3,7 @@
 use super::context::{Decoder, Scope};
 use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, Value, Visitor};
 use crate::spec::model::{
-    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Scalar, Struct,
+    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Order, Scalar, Struct,
 };
 use crate::wire;
 
@@ -105,7 +105,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     }
 
     fn bit_fields(&mut self, scalar: &'a Scalar, fields: &'a [BitField], field: &[u8]) {
-        let big = scalar.order == super::Order::Big || cfg!(target_endian = "big");
+        let big = scalar.order == Order::Big || cfg!(target_endian = "big");
         let mut left = wire::number(field, big);
         for bits in fields {
             let width = u32::from(bits.width).min(63);
@@ -118,11 +118,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Some(set) => Value::Enum {
                     v,
                     size,
-                    order: super::Order::Host,
+                    order: Order::Host,
                     name: set.name_of(v),
                     label: set.label.as_deref(),
                 },
-                None => Value::Uint { v, size, order: super::Order::Host, hint: bits.hint },
+                None => Value::Uint { v, size, order: Order::Host, hint: bits.hint },
             };
             self.visitor.value(Slot::Field(&bits.c_name), &value);
         }
@@ -182,7 +182,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.visitor.struct_begin(slot, &head);
         for (name, word) in [("value", value), ("selector", selector)] {
             let v = u64::from(u32::from_ne_bytes(*word));
-            let order = super::Order::Host;
+            let order = Order::Host;
             let value = match set {
                 Some(set) => {
                     Value::Flags { v, size: 4, order, set, more: None, label: set.label.as_deref() }
@@ -238,19 +238,21 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         at: usize,
         scope: &Scope<'a, '_>,
     ) {
-        let Kind::Records { record, length: (length_at, length_size), align, set } = kind else {
+        let Kind::Records { record, length: (length_at, length_size, order), align, set } = kind
+        else {
             return;
         };
-        let (Some(st), Some(set)) = (self.tables.structure(*record), self.tables.set(*set)) else {
+        let Some(st) = self.tables.structure(*record) else {
             return self.bytes(slot, bytes, Opaque::Unknown);
         };
+        let set = set.and_then(|id| self.tables.set(id));
         if bytes.len() < st.size {
             return self.wrong_size(slot, at, bytes, st.size);
         }
         let length_of = |rest: &[u8]| {
             let field = rest.get(*length_at..length_at.saturating_add(usize::from(*length_size)));
             field
-                .map(|f| wire::number(f, cfg!(target_endian = "big")))
+                .map(|f| wire::number(f, *order == Order::Big || cfg!(target_endian = "big")))
                 .and_then(|n| usize::try_from(n).ok())
         };
         let many = length_of(bytes).is_some_and(|len| len < bytes.len());
@@ -264,21 +266,19 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 break;
             };
             let own = rest.get(..len.min(rest.len())).unwrap_or(rest);
-            let attrs = own.get(st.size..).filter(|attrs| !attrs.is_empty());
-            self.visitor.list_begin(List::Group, attrs.is_some());
-            self.structure(
-                Slot::Plain,
-                st,
-                rest.get(..st.size).unwrap_or(rest),
-                here,
-                scope,
-                false,
-            );
-            if let Some(attrs) = attrs {
-                let at = here.saturating_add(st.size);
-                self.attributes(Some(set), true, attrs, at, scope);
+            let more = set.is_some() && own.len() > st.size;
+            self.visitor.list_begin(List::Group, more);
+            if set.is_some() {
+                let front = rest.get(..st.size).unwrap_or(rest);
+                self.structure(Slot::Plain, st, front, here, scope, false);
+                if let Some(attrs) = own.get(st.size..).filter(|attrs| !attrs.is_empty()) {
+                    self.attributes(set, true, attrs, here.saturating_add(st.size), scope);
+                }
+            } else {
+                let used = self.structure(Slot::Plain, st, own, here, scope, false);
+                self.rest(Slot::Plain, here, own, used);
             }
-            self.visitor.list_end(List::Group, attrs.is_some());
+            self.visitor.list_end(List::Group, more);
             let step = own.len().next_multiple_of(*align);
             if step == 0 {
                 self.issue(here, IssueKind::LengthTooSmall { len: 0 });

@@ -15,6 +15,8 @@ pub(super) struct Builtin {
     pub(super) protocol: Option<u64>,
     /// Whether it is a generic netlink family.
     pub(super) generic: bool,
+    /// The number that a generic family always has.
+    pub(super) family_id: Option<u16>,
     /// The spec.
     pub(super) json: &'static str,
 }

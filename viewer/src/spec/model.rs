@@ -39,6 +39,8 @@ id! {
     UnionId
     /// An attribute's name that some selector uses.
     SelectorId
+    /// A form that a message's payload has in its tables.
+    FormId
 }
 
 /// Everything that decodes one protocol or generic family.
@@ -48,6 +50,7 @@ pub struct Tables {
     pub(super) structs: Vec<Struct>,
     pub(super) sets: Vec<AttrSet>,
     pub(super) unions: Vec<Union>,
+    pub(super) forms: Vec<Kind>,
     pub(super) families: Vec<Family>,
     /// Operations by message type (generic families: by command).
     pub(super) operations: HashMap<u16, Vec<Operation>>,
@@ -114,6 +117,12 @@ impl Tables {
         self.unions.get(id.0 as usize)
     }
 
+    /// The form of a message's payload.
+    #[must_use]
+    pub fn form(&self, id: FormId) -> Option<&Kind> {
+        self.forms.get(id.0 as usize)
+    }
+
     /// The names of netlink's own parts.
     #[must_use]
     pub const fn control(&self) -> &Control {
@@ -156,15 +165,28 @@ impl Tables {
     }
 
     /// The operation of a message type or command, in the direction it has. An answer and a
-    /// notification may have the same number; `unasked` says which of them it is.
+    /// notification may have the same number; `unasked` says which of them it is, unless the answer has
+    /// a condition.
     #[must_use]
-    pub fn resolve(&self, number: u16, sent: bool, unasked: bool) -> Resolved<'_> {
+    pub fn resolve(
+        &self,
+        number: u16,
+        sent: bool,
+        unasked: bool,
+        holds: impl Fn(&Condition) -> bool,
+    ) -> Resolved<'_> {
         let listed = self.operations.get(&number).and_then(|candidates| {
-            let goes = |op: &&Operation| if sent { op.request.is_some() } else { op.reply.is_some() };
+            let goes =
+                |op: &&Operation| if sent { op.request.is_some() } else { op.reply.is_some() };
+            let condition = |op: &Operation| op.reply_when.as_ref().filter(|_| !sent).map(&holds);
             candidates
                 .iter()
-                .find(|op| goes(op) && op.unasked == unasked)
-                .or_else(|| candidates.iter().find(goes))
+                .find(|op| goes(op) && condition(op) == Some(true))
+                .or_else(|| {
+                    let fits = |op: &&Operation| goes(op) && condition(op).is_none();
+                    let mut fitting = candidates.iter().filter(fits);
+                    fitting.clone().find(|op| op.unasked == unasked).or_else(|| fitting.next())
+                })
                 .or_else(|| candidates.first())
         });
         if listed.is_some() {

@@ -35,6 +35,8 @@ pub struct Registry {
     sources: Vec<Source>,
     protocols: BTreeMap<u32, OnceCell<Option<Tables>>>,
     generic: BTreeMap<String, OnceCell<Option<Tables>>>,
+    /// Generic families that always have the same number.
+    reserved: BTreeMap<u16, Box<str>>,
     bare: OnceCell<Tables>,
 }
 
@@ -59,9 +61,13 @@ impl Registry {
             sources: Vec::new(),
             protocols: BTreeMap::new(),
             generic: BTreeMap::new(),
+            reserved: BTreeMap::new(),
             bare: OnceCell::new(),
         };
         for builtin in BUILTIN {
+            if let Some(id) = builtin.family_id {
+                registry.reserved.insert(id, builtin.name.into());
+            }
             registry.add(Source {
                 name: builtin.name.to_owned(),
                 protocol: builtin.protocol.and_then(|p| u32::try_from(p).ok()),
@@ -112,7 +118,7 @@ impl Registry {
 
     fn add_file(&mut self, path: &Path) -> Result<Vec<String>, Error> {
         let (file, unknown) = load::user(path)?;
-        let (name, protocol) = (file.name.clone(), file.protonum);
+        let (name, protocol, family_id) = (file.name.clone(), file.protonum, file.family_id);
         let generic = file.protocol.as_deref().is_none_or(|p| p.starts_with("genetlink"));
         if !generic && protocol.is_none() {
             return Err(Error::Meaning {
@@ -120,6 +126,9 @@ impl Registry {
                 place: "protonum".to_owned(),
                 reason: "a netlink-raw family needs a protonum".to_owned(),
             });
+        }
+        if let Some(id) = family_id {
+            self.reserved.insert(id, name.as_str().into());
         }
         let cell = OnceCell::new();
         let _first = cell.set(Some(Rc::new(file)));
@@ -159,6 +168,12 @@ impl Registry {
     pub fn generic(&self, family: &str) -> Option<&Tables> {
         let make = || self.tables(|s| s.generic && s.name == family);
         self.generic.get(family)?.get_or_init(make).as_ref()
+    }
+
+    /// The generic family that always has this message type.
+    #[must_use]
+    pub fn reserved(&self, id: u16) -> Option<&str> {
+        self.reserved.get(&id).map(|name| &**name)
     }
 
     /// Tables that know netlink itself and no family.

@@ -56,6 +56,7 @@ pub(super) struct File {
     pub(super) name: String,
     pub(super) protocol: Option<String>,
     pub(super) protonum: Option<u32>,
+    pub(super) family_id: Option<u16>,
     pub(super) uapi_header: Option<Scalar>,
     pub(super) headers: Vec<String>,
     pub(super) import: Vec<String>,
@@ -154,6 +155,7 @@ pub(super) struct Item {
     pub(super) strace: Option<StraceForm>,
     pub(super) checks: Option<serde_json::Value>,
     pub(super) len: Option<Scalar>,
+    pub(super) element: Option<Box<Self>>,
     pub(super) count: Option<Scalar>,
     pub(super) nonzero: Option<bool>,
     pub(super) formats: Vec<Self>,
@@ -211,13 +213,21 @@ pub(super) struct Operation {
     pub(super) class: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
     pub(super) r#do: Option<Exchange>,
     pub(super) dump: Option<Exchange>,
     pub(super) notify: Option<String>,
     pub(super) event: Option<serde_json::Value>,
     pub(super) strace: Option<StraceBody>,
     pub(super) variants: Vec<Variant>,
+}
+
+/// What follows a message's fixed header: a word for it, or a form.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Payload {
+    Word(String),
+    Form(Box<Item>),
 }
 
 /// What strace takes a message's attributes for instead.
@@ -238,6 +248,7 @@ pub(super) struct Exchange {
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct Side {
     pub(super) value: Option<u32>,
+    pub(super) r#match: Option<Match>,
     pub(super) c_name: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
@@ -249,7 +260,7 @@ pub(super) struct Variant {
     pub(super) r#match: Match,
     pub(super) fixed_header: Option<String>,
     pub(super) attribute_set: Option<String>,
-    pub(super) payload: Option<String>,
+    pub(super) payload: Option<Payload>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -263,6 +274,7 @@ pub(super) struct Match {
     pub(super) min_len: Option<usize>,
     pub(super) max_len: Option<usize>,
     pub(super) request: Option<bool>,
+    pub(super) first_attr: Option<OneOrMany<u16>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -4,7 +4,9 @@ use super::Look;
 use super::rows::Rows;
 use crate::decode::{Enum, Hint, Opaque, Part, TextKind, Value};
 use crate::output::paint::Role;
-use crate::output::{escape, text};
+use crate::output::{escape, text, time};
+
+const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Whether a value is the one that says nothing where it stands among others.
 pub(super) fn is_zero(value: &Value<'_>) -> bool {
@@ -77,6 +79,23 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
             let word: &[u8] = if v == 1 { b"true" } else { b"false" };
             return look.paint.put(out, Role::Constant, word);
         }
+        Hint::Octal => {
+            out.push(b'0');
+            return text::octal(out, v);
+        }
+        Hint::Millicelsius => return thousandths(out, look, v, " °C"),
+        Hint::UnixTime | Hint::UnixNsecs if v > 0 => {
+            let (second, rest) = match hint {
+                Hint::UnixTime => (v, None),
+                _ => (v / NS_PER_SECOND, Some(v % NS_PER_SECOND)),
+            };
+            time::date_time(out, i64::try_from(second).unwrap_or(i64::MAX));
+            if let Some(rest) = rest {
+                out.push(b'.');
+                text::padded(out, rest, 9);
+            }
+            return out.push(b'Z');
+        }
         // INFINITY_LIFE_TIME, as addresses have it that do not expire.
         Hint::Seconds if v == u64::from(u32::MAX) => {
             return look.paint.put(out, Role::Constant, b"forever");
@@ -105,6 +124,8 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
         Hint::Nsecs => b" ns",
         Hint::Picoseconds => b" ps",
         Hint::Bytes => b" B",
+        Hint::Kbytes => b" KiB",
+        Hint::Kbits => b" kbit/s",
         Hint::BytesPerSecond => b" B/s",
         Hint::Mbps => b" Mb/s",
         Hint::Hz => b" Hz",
@@ -114,6 +135,8 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
         Hint::Dbm => b" dBm",
         Hint::Percent => b" %",
         Hint::None | Hint::Uid | Hint::Gid | Hint::Pid | Hint::Fd | Hint::Port | Hint::Bool => b"",
+        // Zero is no time.
+        Hint::UnixTime | Hint::UnixNsecs => b"",
     };
     if hint == Hint::PrefixLen {
         out.push(b'/');
@@ -122,6 +145,16 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
     if !unit.is_empty() {
         look.paint.put(out, Role::Dim, unit);
     }
+}
+
+/// A number of thousandths.
+fn thousandths(out: &mut Vec<u8>, look: &Look, v: u64, unit: &str) {
+    text::decimal(out, v / 1000);
+    if !v.is_multiple_of(1000) {
+        out.push(b'.');
+        text::padded(out, v % 1000, 3);
+    }
+    look.paint.put(out, Role::Dim, unit.as_bytes());
 }
 
 /// A handle as tc writes it: `major:minor` in hexadecimal, a zero left out.

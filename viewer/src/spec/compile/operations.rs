@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Compiler, Place, label};
-use crate::spec::model::{Body, Class, Condition, Family, Operation, Rest};
-use crate::spec::schema::{self, Exchange, File, Match, OneOrMany, Side};
+use super::{Compiler, Place, index_of, label};
+use crate::spec::model::{Body, Class, Condition, Family, FormId, Operation, Rest};
+use crate::spec::schema::{self, Exchange, File, Match, OneOrMany, Payload, Side};
 use crate::spec::{Error, names};
 
 /// An operation's numbers on the way there and back.
@@ -72,6 +72,7 @@ impl Compiler<'_> {
             family,
             class,
             unasked: false,
+            reply_when: None,
             request,
             reply,
             variants: Vec::new(),
@@ -102,6 +103,10 @@ impl Compiler<'_> {
         let side = |pick: fn(&Exchange) -> Option<&Side>| {
             [&written.r#do, &written.dump].into_iter().flatten().find_map(pick)
         };
+        let mut reply_when = match side(|e| e.reply.as_ref()).and_then(|s| s.r#match.as_ref()) {
+            Some(written) => Some(self.condition(file, place, written)?),
+            None => None,
+        };
         let asynchronous = written.notify.is_some() || written.event.is_some();
         let said = written.r#do.is_some() || written.dump.is_some();
         if let Some(number) = numbers.request {
@@ -120,6 +125,7 @@ impl Compiler<'_> {
                 None => {
                     let mut op = Self::named(family, &c_name, class, Some(body), reply);
                     op.variants = variants;
+                    op.reply_when = reply_when.take();
                     at.push(op);
                 }
             }
@@ -142,11 +148,15 @@ impl Compiler<'_> {
             None => at.iter_mut().find(|op| op.reply.is_none() || !asynchronous),
         };
         match target {
-            Some(op) => op.reply = op.reply.or(Some(body)),
+            Some(op) => {
+                op.reply = op.reply.or(Some(body));
+                op.reply_when = op.reply_when.take().or(reply_when);
+            }
             None => {
                 let name = own_name.as_deref().unwrap_or(&c_name);
                 let mut op = Self::named(family, name, class, None, Some(body));
                 op.unasked = asynchronous;
+                op.reply_when = reply_when;
                 at.push(op);
             }
         }
@@ -187,7 +197,26 @@ impl Compiler<'_> {
                 Some(reference) => Some(self.set_ref(file, place, reference)?),
                 None => None,
             },
-            rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
+            rest: self.rest(file, place, written.payload.as_ref(), default_rest)?,
+        })
+    }
+
+    /// What follows a fixed header, where an operation says so itself.
+    fn rest(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        written: Option<&Payload>,
+        default: Rest,
+    ) -> Result<Rest, Error> {
+        Ok(match written {
+            None => default,
+            Some(Payload::Word(word)) => rest(Some(word)),
+            Some(Payload::Form(form)) => {
+                let kind = self.shape(file, place, form)?;
+                self.tables.forms.push(kind);
+                Rest::Form(FormId(index_of(self.tables.forms.len().saturating_sub(1))))
+            }
         })
     }
 
@@ -245,6 +274,7 @@ impl Compiler<'_> {
             min_len: written.min_len,
             max_len: written.max_len,
             request: written.request,
+            first_attr: written.first_attr.as_ref().map(|n| n.iter().copied().collect()),
         })
     }
 }

@@ -86,7 +86,7 @@ impl Compiler<'_> {
             let Some(number) = u16::try_from(number).ok().filter(|n| *n <= 0x3fff) else {
                 return Err(Self::wrong(file, &here, format!("{number} is no attribute number")));
             };
-            let kind = self.shape(file, &here, &item)?;
+            let kind = self.front(file, &here, &item)?;
             compiled.attrs.push(Attr {
                 c_name: names::attr(&prefix, &item).into(),
                 name: name.into(),
@@ -107,6 +107,21 @@ impl Compiler<'_> {
         Ok(compiled)
     }
 
+    /// The form of an attribute or format, which may be shorter than its payload.
+    pub(super) fn front(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        item: &Item,
+    ) -> Result<Kind, Error> {
+        let kind = self.shape(file, place, item)?;
+        let len = item.len.as_ref().and_then(Word::number).and_then(|n| usize::try_from(n).ok());
+        Ok(match len {
+            Some(len) => Kind::Front(len, Box::new(kind)),
+            None => kind,
+        })
+    }
+
     /// The form that an attribute, member or format describes.
     pub(super) fn shape(
         &mut self,
@@ -123,7 +138,7 @@ impl Compiler<'_> {
         });
         if let (Some(family), Some(_)) = (&item.operations_of, scalar_size(ty)) {
             let plain = Item { strace: None, ..item.clone() };
-            let family = self.selector_id(family);
+            let family = (family != "self").then(|| self.selector_id(family));
             let side = match item.side.as_deref() {
                 Some("message") => Side::Message,
                 _ => Side::Request,
@@ -191,8 +206,10 @@ impl Compiler<'_> {
             }
             "indexed-array" => {
                 let index = self.index(file, place, item)?;
-                let element =
-                    Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() };
+                let element = match &item.element {
+                    Some(element) => (**element).clone(),
+                    None => Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() },
+                };
                 Kind::Indexed(Box::new(self.shape(file, place, &element)?), index)
             }
             "nest-type-value" => {
@@ -292,16 +309,16 @@ impl Compiler<'_> {
     }
 
     fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
-        let (Some(record), Some(set), Some(member)) =
-            (&item.r#struct, &item.attribute_set, &item.length_member)
-        else {
-            let reason = "records need struct, length-member and attribute-set";
+        let (Some(record), Some(member)) = (&item.r#struct, &item.length_member) else {
+            let reason = "records need struct and length-member";
             return Err(Self::wrong(file, place, reason));
         };
         let record = self.struct_ref(file, place, record)?;
         let length = self.tables.structure(record).and_then(|s| s.member(member)).and_then(|m| {
             match (&m.kind, m.offset) {
-                (crate::spec::model::MemberKind::Scalar(s), Some(at)) => Some((at, s.size)),
+                (crate::spec::model::MemberKind::Scalar(s), Some(at)) => {
+                    Some((at, s.size, s.order))
+                }
                 _ => None,
             }
         });
@@ -313,7 +330,10 @@ impl Compiler<'_> {
             record,
             length,
             align: usize::try_from(align).unwrap_or(4).max(1),
-            set: self.set_ref(file, place, set)?,
+            set: match &item.attribute_set {
+                Some(set) => Some(self.set_ref(file, place, set)?),
+                None => None,
+            },
         })
     }
 }
@@ -350,7 +370,7 @@ impl Item {
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
-            nonzero operations_of side
+            nonzero operations_of side element
             range default
         )
     }

@@ -107,7 +107,7 @@ impl Compiler<'_> {
                 || format.attribute_set.is_some()
                 || format.nested_attributes.is_some()
                 || format.display_hint.is_some();
-            let kind = if says_shape { self.shape(file, &here, format)? } else { Kind::Unknown };
+            let kind = if says_shape { self.front(file, &here, format)? } else { Kind::Unknown };
             compiled.push(Format { when, header, kind });
         }
         if let Some(slot) = self.tables.unions.get_mut(id.0 as usize) {

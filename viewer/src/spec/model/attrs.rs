@@ -1,6 +1,8 @@
 //! Attributes and the forms that their payloads have.
 
-use super::{Element, EnumId, Index, Scalar, SelectorId, SetId, StructId, TextKind, UnionId};
+use super::{
+    Element, EnumId, Index, Order, Scalar, SelectorId, SetId, StructId, TextKind, UnionId,
+};
 
 /// The form of an attribute's payload.
 #[derive(Debug, Clone)]
@@ -39,16 +41,16 @@ pub enum Kind {
     TypeValue(u8, SetId),
     /// Chosen by a selector.
     Union(UnionId),
-    /// Structs with their own length (at an offset, of a width), aligned, then attributes.
+    /// Structs with their own length (at an offset, of a width, in an order), aligned, then attributes.
     Records {
         /// The struct.
         record: StructId,
-        /// Offset and width of the length member.
-        length: (usize, u8),
+        /// Offset, width and order of the length member.
+        length: (usize, u8, Order),
         /// Alignment of the next one.
         align: usize,
-        /// The attributes after each struct.
-        set: SetId,
+        /// The attributes after each struct; without them the struct is all of the record.
+        set: Option<SetId>,
     },
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),
@@ -56,8 +58,10 @@ pub enum Kind {
     Bitmap(Option<EnumId>, usize),
     /// Records of an u8 type and an u8 length, by the numbers of a set.
     Tlvs(SetId),
-    /// A command of the generic family that an attribute names.
-    Command(Scalar, SelectorId, Side),
+    /// A command of the generic family that an attribute names, or of this one.
+    Command(Scalar, Option<SelectorId>, Side),
+    /// So many bytes at the front; zeros after them are the room that longer forms need.
+    Front(usize, Box<Self>),
     /// What it is, and what strace takes it for.
     Differs(Box<(Self, Self)>),
 }

@@ -1,6 +1,6 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{SetId, StructId};
+use super::{FormId, SetId, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Operation {
     pub class: Class,
     /// Whether it is nobody's answer: a notification.
     pub unasked: bool,
+    /// What an answer must be like to be this one.
+    pub reply_when: Option<Condition>,
     /// Which message it is on the way to the kernel.
     pub request: Option<Body>,
     /// … and from it.
@@ -64,6 +66,8 @@ pub enum Rest {
     Text,
     /// Nothing; bytes there are left over.
     Nothing,
+    /// A form that attributes have as well.
+    Form(FormId),
 }
 
 /// When a variant applies. All that is given must hold.
@@ -79,4 +83,6 @@ pub struct Condition {
     pub max_len: Option<usize>,
     /// Whether NLM_F_REQUEST is set.
     pub request: Option<bool>,
+    /// The numbers that the first attribute may have.
+    pub first_attr: Option<Vec<u16>>,
 }
