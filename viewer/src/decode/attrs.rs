@@ -232,9 +232,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 None => self.bytes(slot, bytes, Opaque::Unknown),
             },
             Kind::Command(scalar, family, side) => {
-                let name = family
-                    .map(|attr| scope.selected(attr).map(|p| Value::text(p, TextKind::CString)));
-                self.command(slot, scalar, name, *side, bytes, at);
+                let tables = match family {
+                    Some(id) => self.family_tables(scope.selected(*id)),
+                    None => Some(self.tables),
+                };
+                self.command(slot, scalar, tables, *side, bytes, at);
             }
             Kind::Front(len, kind) => {
                 let Some(front) = bytes.get(..*len) else {
@@ -294,6 +296,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Selector::Length => i64::try_from(bytes.len()).ok(),
             Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
             Selector::Message => Some(i64::from(self.message_type)),
+            Selector::Command => self.command.map(i64::from),
         };
         union.formats.iter().find(|format| {
             format.when.iter().any(|when| match when {

@@ -12,6 +12,8 @@ pub(super) struct Decoder<'a, V> {
     pub(super) tables: &'a Tables,
     pub(super) direction: Direction,
     pub(super) message_type: u16,
+    /// The command, in a generic family.
+    pub(super) command: Option<u8>,
     /// The fixed header.
     pub(super) header: Option<(&'a Struct, &'a [u8])>,
     pub(super) visitor: &'a mut V,

@@ -3,9 +3,10 @@
 
 use super::context::{Decoder, Scope};
 use super::{
-    AttrHead, Direction, Hint, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, Value, Visitor,
+    AttrHead, Direction, Hint, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, TextKind, Value,
+    Visitor,
 };
-use crate::spec::model::{AttrSet, EnumId, Kind, Scalar, Side};
+use crate::spec::model::{AttrSet, EnumId, Kind, Scalar, Side, Tables};
 use crate::wire::tlv::{self, Tlvs};
 use crate::wire::{self, Step};
 
@@ -126,23 +127,22 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.visitor.attr_end();
     }
 
-    /// A number that is a command of the generic family of this name, or where none is asked for of
-    /// the message's own.
+    /// The tables of the generic family that an attribute names.
+    pub(super) fn family_tables(&self, name: Option<&[u8]>) -> Option<&'a Tables> {
+        let name = Value::text(name?, TextKind::CString);
+        self.engine.registry.generic(std::str::from_utf8(name).ok()?)
+    }
+
+    /// A number that is a command of a generic family.
     pub(super) fn command(
         &mut self,
         slot: Slot<'_>,
         scalar: &'a Scalar,
-        family: Option<Option<&[u8]>>,
+        tables: Option<&'a Tables>,
         side: Side,
         bytes: &[u8],
         at: usize,
     ) {
-        let tables = match family {
-            None => Some(self.tables),
-            Some(name) => name
-                .and_then(|name| std::str::from_utf8(name).ok())
-                .and_then(|name| self.engine.registry.generic(name)),
-        };
         let field = bytes.get(..usize::from(scalar.size)).filter(|field| !field.is_empty());
         let (Some(tables), Some(field)) = (tables, field) else {
             return self.scalar(slot, scalar, bytes, at);

@@ -13,6 +13,8 @@ use crate::wire::{self, Step};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
 const GENERIC: u32 = crate::spec::GENERIC;
+/// The controller's number.
+const NLCTRL_ID: u16 = 0x10;
 /// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
 pub(super) const MIN_TYPE: u16 = 0x10;
 /// `NLMSG_ERROR`.
@@ -34,8 +36,15 @@ pub fn datagram<V: Visitor>(
 ) {
     let tables = engine.registry.protocol(protocol);
     if let Some(tables) = tables.filter(|tables| !tables.framed()) {
-        let mut decoder =
-            Decoder { engine: *engine, tables, direction, message_type: 0, header: None, visitor };
+        let mut decoder = Decoder {
+            engine: *engine,
+            tables,
+            direction,
+            message_type: 0,
+            command: None,
+            header: None,
+            visitor,
+        };
         return decoder.unframed(bytes);
     }
     let mut many = None;
@@ -101,6 +110,7 @@ pub(super) fn one<V: Visitor>(
         tables: tables.unwrap_or_else(|| engine.registry.bare()),
         direction,
         message_type: ty,
+        command: None,
         header: None,
         visitor,
     };
@@ -273,9 +283,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true };
         self.visitor.struct_begin(Slot::Plain, &head);
+        self.command = Some(*command);
         let v = u64::from(*command);
         let name = listed.map(|op| &*op.c_name);
-        let label = self.tables.unknown_message();
+        let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
         let command = Value::Enum { v, size: 1, order: Order::Host, name, label };
         self.visitor.value(Slot::Field("cmd"), &command);
         self.visitor.value(Slot::Field("version"), &Value::uint(u64::from(*version), 1));

@@ -77,6 +77,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 if member.secret {
                     self.bytes(slot, field, Opaque::Secret);
                 } else if !skip {
+                    if kind.is_list() && !field.is_empty() {
+                        self.visitor.field_begin(&member.c_name);
+                    }
                     self.payload(slot, kind, field, at, scope);
                 }
                 Some(len)

@@ -119,7 +119,7 @@ impl Registry {
     fn add_file(&mut self, path: &Path) -> Result<Vec<String>, Error> {
         let (file, unknown) = load::user(path)?;
         let (name, protocol, family_id) = (file.name.clone(), file.protonum, file.family_id);
-        let generic = file.protocol.as_deref().is_none_or(|p| p.starts_with("genetlink"));
+        let generic = file.is_generic();
         if !generic && protocol.is_none() {
             return Err(Error::Meaning {
                 file: path.display().to_string(),

@@ -71,6 +71,13 @@ pub(super) struct File {
     pub(super) mcast_groups: McastGroups,
 }
 
+impl File {
+    /// Whether it is a generic netlink family.
+    pub(super) fn is_generic(&self) -> bool {
+        self.protocol.as_deref().is_none_or(|p| p.starts_with("genetlink"))
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct Definition {

@@ -109,10 +109,13 @@ impl Compiler<'_> {
         };
         let asynchronous = written.notify.is_some() || written.event.is_some();
         let said = written.r#do.is_some() || written.dump.is_some();
+        // Generic families may count requests and answers apart, and then name them apart.
+        let directional = file.operations.enum_model.as_deref() == Some("directional");
+        let apart = said && directional && file.is_generic();
         if let Some(number) = numbers.request {
             let number = full(number)?;
             let body = self.body(file, place, written, side(|e| e.request.as_ref()), raw_rest)?;
-            let same = numbers.reply == numbers.request || !said;
+            let same = !apart && numbers.reply == numbers.request || !said;
             let reply = match side(|e| e.reply.as_ref()) {
                 Some(reply) if same => {
                     Some(self.body(file, place, written, Some(reply), raw_rest)?)
@@ -131,20 +134,19 @@ impl Compiler<'_> {
             }
         }
         let Some(number) = numbers.reply else { return Ok(()) };
-        if numbers.reply == numbers.request {
+        if numbers.reply == numbers.request && !apart {
             return Ok(());
         }
         let number = full(number)?;
         let reply_side = side(|e| e.reply.as_ref());
         let body = self.body(file, place, written, reply_side, raw_rest)?;
-        let own_name = reply_side.and_then(|s| s.c_name.clone()).or_else(|| {
-            // Generic families call an answer so whose number is not its request's.
-            let answers = !asynchronous && file.protonum.is_none();
-            answers.then(|| format!("{c_name}_REPLY"))
-        });
+        let own_name = reply_side
+            .and_then(|s| s.c_name.clone())
+            .or_else(|| apart.then(|| format!("{c_name}_REPLY")));
         let at = self.tables.operations.entry(number).or_default();
         let target = match &own_name {
             Some(name) => at.iter_mut().find(|op| *op.c_name == **name),
+            None if asynchronous && directional && file.is_generic() => None,
             None => at.iter_mut().find(|op| op.reply.is_none() || !asynchronous),
         };
         match target {
@@ -310,6 +312,13 @@ fn class(operations: &schema::Operations, written: &schema::Operation) -> Class 
             }
         }
     }
+}
+
+/// The number of the request, or else of the notification, of this name.
+pub(super) fn command(operations: &schema::Operations, name: &str) -> Option<i64> {
+    let at = operations.list.iter().position(|op| op.name == name)?;
+    let numbers = *count(operations).get(at)?;
+    numbers.request.or(numbers.reply).map(i64::from)
 }
 
 /// Numbers the operations as YNL does: one count for all, or one for each direction.

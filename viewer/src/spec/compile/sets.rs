@@ -62,6 +62,7 @@ impl Compiler<'_> {
             name: written.name.as_str().into(),
             label: match written.unknown_label.as_deref() {
                 Some(own) => label(Some(own)),
+                None if full_file.is_generic() => None,
                 None => Some(format!("{}???", names::c_upper(&prefix)).into()),
             },
             ..AttrSet::default()

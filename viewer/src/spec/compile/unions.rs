@@ -63,6 +63,7 @@ impl Compiler<'_> {
                 "length" => Selector::Length,
                 "direction" => Selector::Direction,
                 "message" => Selector::Message,
+                "command" => Selector::Command,
                 attr => Selector::Attr(self.selector_id(attr)),
             },
         };
@@ -86,6 +87,7 @@ impl Compiler<'_> {
                 let number = match (&*text, written) {
                     ("send", "direction") => Some(0),
                     ("receive", "direction") => Some(1),
+                    (name, "command") => super::operations::command(&file.operations, name),
                     _ => values
                         .and_then(|id| self.tables.enumeration(id))
                         .and_then(|e| e.number_of(&text))

@@ -58,12 +58,28 @@ pub enum Kind {
     Bitmap(Option<EnumId>, usize),
     /// Records of an u8 type and an u8 length, by the numbers of a set.
     Tlvs(SetId),
-    /// A command of the generic family that an attribute names, or of this one.
+    /// A command of the generic family that an attribute names, or of the message's own.
     Command(Scalar, Option<SelectorId>, Side),
     /// So many bytes at the front; zeros after them are the room that longer forms need.
     Front(usize, Box<Self>),
     /// What it is, and what strace takes it for.
     Differs(Box<(Self, Self)>),
+}
+
+impl Kind {
+    /// Whether it is shown as a list of elements.
+    #[must_use]
+    pub const fn is_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Array(..)
+                | Self::Nest(_)
+                | Self::Indexed(..)
+                | Self::Records { .. }
+                | Self::Bitmap(..)
+                | Self::Tlvs(_)
+        )
+    }
 }
 
 /// Which of two messages with the same number is meant.
@@ -125,6 +141,8 @@ pub enum Selector {
     Direction,
     /// The message's type.
     Message,
+    /// The command of a generic family's message.
+    Command,
 }
 
 /// A set of attributes.
