@@ -43,6 +43,8 @@ pub struct Plan {
     pub write: Option<PathBuf>,
     /// Spec files and folders to add.
     pub specs: Vec<PathBuf>,
+    /// Generic families by message type, beyond what the stream and the kernel say.
+    pub families: Vec<(u16, String)>,
     /// When to use colour.
     pub color: Color,
     /// How times are shown.
@@ -184,7 +186,9 @@ impl Plan {
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
         let output = (self.format.make)(&self.style(&sink));
-        Ok(Session::new(registry, no_names, output, sink, capture))
+        let mut session = Session::new(registry, no_names, output, sink, capture);
+        session.give_families(&self.families);
+        Ok(session)
     }
 
     fn style(&self, sink: &Sink) -> Style {

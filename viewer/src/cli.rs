@@ -89,6 +89,13 @@ struct Args {
     #[arg(long, value_name = "FILE|DIR")]
     spec: Vec<PathBuf>,
 
+    /// Say that generic family ID (a message type) is NAME (repeatable)
+    ///
+    /// Where neither the stream nor the running kernel says what a family's number is, as in a capture
+    /// from elsewhere. A capture that is written keeps it.
+    #[arg(long, value_name = "ID=NAME", value_parser = generic_family)]
+    genl: Vec<(u16, String)>,
+
     /// Print the path of libnlhook.so, for LD_PRELOAD
     #[arg(long, exclusive = true)]
     shim_path: bool,
@@ -180,6 +187,7 @@ impl Args {
             output: self.output,
             write: self.write,
             specs: self.spec,
+            families: self.genl,
             color: match self.color {
                 When::Auto => Color::Auto,
                 When::Always => Color::Always,
@@ -196,6 +204,26 @@ impl Args {
             show_secrets: self.show_secrets,
         }
     }
+}
+
+/// `ID=NAME` of a generic family.
+fn generic_family(text: &str) -> Result<(u16, String), String> {
+    let (id, name) = text.split_once('=').ok_or("expected ID=NAME, as in 21=nl80211")?;
+    let number = match id.strip_prefix("0x") {
+        Some(hex) => u16::from_str_radix(hex, 16),
+        None => id.parse(),
+    };
+    let number = number.map_err(|_| format!("{id} is no message type: expected 16 to 65535"))?;
+    if number < 16 {
+        return Err(format!("{number} is a message of netlink's own: expected 16 to 65535"));
+    }
+    if name.is_empty() {
+        return Err(format!("no name for {number}: expected ID=NAME, as in 21=nl80211"));
+    }
+    if name.contains(char::is_control) {
+        return Err("a family's name has no control characters".to_owned());
+    }
+    Ok((number, name.to_owned()))
 }
 
 /// The formats by name; the list of them is the outputs' own.
@@ -304,6 +332,25 @@ mod tests {
         }
         assert!(parse("nlview --listen -r a").is_err());
         assert!(parse("nlview --shim-path ip").is_err());
+    }
+
+    #[test]
+    fn families_by_number() {
+        let families = |line: &str| parse(line).map(|plan| plan.families);
+        assert_eq!(
+            families("nlview --genl 21=nl80211 --genl=0x1f=x=y ip").ok().unwrap(),
+            [(21, "nl80211".to_owned()), (31, "x=y".to_owned())]
+        );
+        for (value, reason) in [
+            ("nl80211", "expected ID=NAME, as in 21=nl80211"),
+            ("x=nl80211", "x is no message type: expected 16 to 65535"),
+            ("65536=a", "65536 is no message type: expected 16 to 65535"),
+            ("3=a", "3 is a message of netlink's own: expected 16 to 65535"),
+            ("21=", "no name for 21: expected ID=NAME"),
+        ] {
+            let error = families(&format!("nlview --genl {value} ip")).err().unwrap().to_string();
+            assert!(error.contains(reason) && error.contains("--genl"), "{error}");
+        }
     }
 
     #[test]

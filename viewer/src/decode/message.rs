@@ -7,7 +7,7 @@ use super::{
     TextKind, Value, Visitor,
 };
 use crate::spec::model::{Body, Class, Condition, EnumId, Operation, Rest};
-use crate::wire::attr::Attrs;
+use crate::wire::attr::{self, Attrs};
 use crate::wire::message::{self, Message, Messages};
 use crate::wire::{self, Step};
 
@@ -283,8 +283,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true };
         self.visitor.struct_begin(Slot::Plain, &head);
-        self.command = Some(*command);
-        let v = u64::from(*command);
+        let command_number = *command;
+        self.command = Some(command_number);
+        let v = u64::from(command_number);
         let name = listed.map(|op| &*op.c_name);
         let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
         let command = Value::Enum { v, size: 1, order: Order::Host, name, label };
@@ -304,7 +305,34 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if operation.is_some() {
             self.body(operation, header.flags, rest, at, scope);
         } else {
-            self.attributes(None, false, rest, at, scope);
+            self.nameless_body(header.ty, command_number, rest, at, scope);
+        }
+    }
+
+    /// Attributes of a generic family's command that no spec describes. What the kernel says of them
+    /// gives them types.
+    fn nameless_body(
+        &mut self,
+        family: u16,
+        command: u8,
+        payload: &'a [u8],
+        at: usize,
+        scope: &Scope<'a, '_>,
+    ) {
+        let names = self.engine.names;
+        let (header, attrs) =
+            payload.split_at_checked(names.generic_header(family)).unwrap_or((payload, &[]));
+        if !header.is_empty() {
+            self.bytes(Slot::Plain, header, Opaque::Unknown);
+        }
+        if attrs.is_empty() {
+            return;
+        }
+        let at = at.saturating_add(header.len());
+        let policy = names.generic_policy(family);
+        match policy.and_then(|policy| Some((policy, policy.rules_of(command)?))) {
+            Some((policy, rules)) => self.ruled(policy, rules, attrs, at, scope),
+            None => self.attributes(None, false, attrs, at, scope),
         }
     }
 
@@ -367,12 +395,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     /// A payload of which nothing is known: attributes if it can be nothing else by its lengths,
     /// after a fixed header of some words if need be; else bytes.
     fn unknown_body(&mut self, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
-        /// Types beyond this are more likely chance than attributes.
-        const LIKELY_TYPE: u16 = 255;
         let attrs = payload.get(GENL_HEADER_LEN..).unwrap_or(&[]);
-        if Attrs::plausible(payload, LIKELY_TYPE) {
+        if Attrs::plausible(payload, attr::LIKELY_TYPE) {
             self.attributes(None, false, payload, at, scope);
-        } else if Attrs::plausible(attrs, LIKELY_TYPE) {
+        } else if Attrs::plausible(attrs, attr::LIKELY_TYPE) {
             let head = payload.get(..GENL_HEADER_LEN).unwrap_or(&[]);
             self.bytes(Slot::Plain, head, Opaque::Unknown);
             self.attributes(None, false, attrs, at.saturating_add(GENL_HEADER_LEN), scope);

@@ -127,7 +127,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 }
 
 /// Reads `len` bytes' worth of a number as signed.
-fn sign_extend(v: u64, len: usize) -> i64 {
+pub(super) fn sign_extend(v: u64, len: usize) -> i64 {
     let unused = 64u32.saturating_sub(u32::try_from(len.saturating_mul(8)).unwrap_or(64));
     match unused {
         0 | 64.. => v.cast_signed(),

@@ -24,7 +24,7 @@ mod visit;
 
 use super::paint::{self, Paint, Role};
 use super::time::Clock;
-use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
+use super::{CallRecord, Datagram, Output, Style, TimeStyle, control, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine, Groups};
 use crate::state::process::Process;
 use block::{Block, Scratch};
@@ -167,9 +167,8 @@ impl Tree {
     fn note(&mut self, names: Option<Groups<'_>>, call: &Call<'_>) {
         let note = &mut self.scratch.note;
         note.clear();
-        let Some(SockaddrNl { portid, groups: mask, .. }) = SockaddrNl::read(call.name) else {
-            return;
-        };
+        let peer = SockaddrNl::read(call.name);
+        let (portid, mask) = peer.map_or((0, 0), |peer| (peer.portid, peer.groups));
         if portid != 0 {
             note.extend_from_slice(b"  ");
             self.look.paint.put(note, Role::Name, b"portid ");
@@ -178,6 +177,10 @@ impl Tree {
         if mask != 0 {
             note.extend_from_slice(b"  ");
             groups(note, &self.look, names, mask);
+        } else if let Some(number) = control::group(call.control) {
+            // Groups beyond 32 have no bit in an address.
+            self.look.paint.put(note, Role::Name, b"  group ");
+            group(note, &self.look, names, number);
         }
     }
 

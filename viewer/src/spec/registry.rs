@@ -37,6 +37,8 @@ pub struct Registry {
     generic: BTreeMap<String, OnceCell<Option<Tables>>>,
     /// Generic families that always have the same number.
     reserved: BTreeMap<u16, Box<str>>,
+    /// Multicast groups of generic families that always have the same number, as `FAMILY/GROUP`.
+    fixed_groups: BTreeMap<u32, Box<str>>,
     bare: OnceCell<Tables>,
 }
 
@@ -62,12 +64,14 @@ impl Registry {
             protocols: BTreeMap::new(),
             generic: BTreeMap::new(),
             reserved: BTreeMap::new(),
+            fixed_groups: BTreeMap::new(),
             bare: OnceCell::new(),
         };
         for builtin in BUILTIN {
             if let Some(id) = builtin.family_id {
                 registry.reserved.insert(id, builtin.name.into());
             }
+            registry.fix_groups(builtin.name, builtin.groups.iter().copied());
             registry.add(Source {
                 name: builtin.name.to_owned(),
                 protocol: builtin.protocol.and_then(|p| u32::try_from(p).ok()),
@@ -77,6 +81,12 @@ impl Registry {
             });
         }
         registry
+    }
+
+    fn fix_groups<'g>(&mut self, family: &str, groups: impl Iterator<Item = (u32, &'g str)>) {
+        for (number, group) in groups {
+            self.fixed_groups.insert(number, format!("{family}/{group}").into());
+        }
     }
 
     fn add(&mut self, source: Source) {
@@ -130,6 +140,10 @@ impl Registry {
         if let Some(id) = family_id {
             self.reserved.insert(id, name.as_str().into());
         }
+        if generic {
+            let groups = file.mcast_groups.list.iter();
+            self.fix_groups(&name, groups.filter_map(|g| Some((g.value?, &*g.name))));
+        }
         let cell = OnceCell::new();
         let _first = cell.set(Some(Rc::new(file)));
         self.add(Source { name: name.clone(), protocol, generic, builtin: None, file: cell });
@@ -174,6 +188,12 @@ impl Registry {
     #[must_use]
     pub fn reserved(&self, id: u16) -> Option<&str> {
         self.reserved.get(&id).map(|name| &**name)
+    }
+
+    /// The multicast group of a generic family that always has this number, as `FAMILY/GROUP`.
+    #[must_use]
+    pub fn fixed_group(&self, number: u32) -> Option<&str> {
+        self.fixed_groups.get(&number).map(|name| &**name)
     }
 
     /// Tables that know netlink itself and no family.

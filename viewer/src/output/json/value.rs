@@ -1,6 +1,7 @@
 //! Values as JSON.
 
 use crate::decode::{Enum, Opaque, Part, TextKind, Value};
+use crate::output::guess::{Guess, guess};
 use crate::output::{escape, text};
 
 /// Appends a value, and where it does not say all, `,"raw":…`.
@@ -43,9 +44,12 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
             out.extend_from_slice(b"null,\"secret\":");
             text::decimal(out, bytes.len());
         }
-        Value::Bytes { bytes, .. } => {
+        Value::Bytes { bytes, why } => {
             out.extend_from_slice(b"null");
             raw_bytes(out, bytes);
+            if why == Opaque::Unknown {
+                maybe(out, bytes);
+            }
         }
     }
 }
@@ -124,6 +128,16 @@ fn raw_number(out: &mut Vec<u8>, v: u64) {
 fn raw_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(b",\"raw\":");
     quoted(out, |out| text::hex_bytes(out, bytes));
+}
+
+/// Appends what bytes might be.
+fn maybe(out: &mut Vec<u8>, bytes: &[u8]) {
+    let Some(guess) = guess(bytes) else { return };
+    out.extend_from_slice(b",\"maybe\":");
+    match guess {
+        Guess::Number(number) => text::decimal(out, number),
+        Guess::Text(text) => drop(escape::json(out, text)),
+    }
 }
 
 /// Appends in quotes what needs no escapes.

@@ -123,7 +123,7 @@ fn every_shape_and_value() {
         "\
 ip[4242] 3 ROUTE ◀ RTM_NEWLINK                                          seq 1  400 B
       ifinfomsg             AF_UNSPEC  ARPHRD_ETHER  index 9  flags IFF_UP|0x40  others 0
-      IFLA_??? 999          01 ff 61 62 63 64 65 66  |..abcdef|
+      IFLA_??? 999          01 ff 61 62 63 64 65 66  |..abcdef|  8 B
       FLAG                  present
       SIGNED                -5
       HEX                   0x0000beef
@@ -173,7 +173,7 @@ fn long_bytes_stand_in_a_block() {
     let line = "07 ".repeat(16);
     let expected = format!(
         "ip[4242] 3 ROUTE ◀                                                      400 B\n      \
-{line} {}\n      07 07 07 07 07 07 07 07\n",
+{line} {}\n      07 07 07 07 07 07 07 07  40 B\n",
         line.trim_end()
     );
     assert_eq!(shown, expected);

@@ -3,6 +3,7 @@
 use super::Look;
 use super::rows::Rows;
 use crate::decode::{Enum, Hint, Opaque, Part, TextKind, Value};
+use crate::output::guess::{Guess, guess};
 use crate::output::paint::Role;
 use crate::output::{escape, text, time};
 
@@ -281,8 +282,11 @@ fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
     }
     let shown = bytes.get(..look.string_limit).unwrap_or(bytes);
     let graphic = shown.iter().filter(|b| b.is_ascii_graphic()).count();
-    let readable =
-        why != Opaque::ByNature && graphic > 1 && graphic.saturating_mul(2) > shown.len();
+    let guess = guess(bytes).filter(|_| why == Opaque::Unknown && shown.len() == bytes.len());
+    let readable = why != Opaque::ByNature
+        && graphic > 1
+        && graphic.saturating_mul(2) > shown.len()
+        && guess.is_none();
     for (n, line) in shown.chunks(16).enumerate() {
         let out = if n > 0 { rows.item() } else { rows.text() };
         text::hex_joined(out, line, b' ');
@@ -300,6 +304,26 @@ fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
             out.extend_from_slice("… ".as_bytes());
             text::decimal(out, bytes.len());
             out.extend_from_slice(b" bytes");
+        });
+    } else if why == Opaque::Unknown {
+        let out = rows.text();
+        look.paint.with(out, Role::Dim, |out| {
+            out.extend_from_slice(b"  ");
+            text::decimal(out, bytes.len());
+            out.extend_from_slice(b" B");
+            match guess {
+                Some(Guess::Number(number)) => {
+                    out.extend_from_slice(b", ");
+                    text::decimal(out, number);
+                    out.push(b'?');
+                }
+                Some(Guess::Text(text)) => {
+                    out.extend_from_slice(b", \"");
+                    let _whole = escape::terminal(out, text, look.string_limit);
+                    out.extend_from_slice(b"\"?");
+                }
+                None => {}
+            }
         });
     }
 }
