@@ -22,7 +22,7 @@ use crate::error::{exit, say};
     after_help = AFTER_HELP,
     after_long_help = AFTER_LONG_HELP,
     group = ArgGroup::new("task").required(true)
-        .args(["command", "listen", "read", "shim_path", "generate"])
+        .args(["command", "listen", "read", "list_families", "shim_path", "generate"])
 )]
 struct Args {
     /// Program to run, and its arguments
@@ -95,6 +95,10 @@ struct Args {
     /// from elsewhere. A capture that is written keeps it.
     #[arg(long, value_name = "ID=NAME", value_parser = generic_family)]
     genl: Vec<(u16, String)>,
+
+    /// List the families that the specs describe, those of --spec too
+    #[arg(long)]
+    list_families: bool,
 
     /// Print the path of libnlhook.so, for LD_PRELOAD
     #[arg(long, exclusive = true)]
@@ -176,6 +180,7 @@ pub fn parse() -> Result<Plan, u8> {
 impl Args {
     fn into_plan(self) -> Plan {
         let task = match (self.listen, self.read, self.shim_path) {
+            _ if self.list_families => Task::ListFamilies,
             (Some(socket), ..) => Task::Listen(socket),
             (None, Some(file), _) => Task::Read(file),
             (None, None, true) => Task::ShimPath,
@@ -327,6 +332,7 @@ mod tests {
         assert_eq!(task("nlview --listen=/s"), Task::Listen(Some("/s".into())));
         assert_eq!(task("nlview -r -"), Task::Read("-".into()));
         assert_eq!(task("nlview --shim-path"), Task::ShimPath);
+        assert_eq!(task("nlview --list-families --spec x"), Task::ListFamilies);
         for line in ["nlview", "nlview -x", "nlview --listen ip", "nlview -r a ip"] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -157,15 +157,13 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 (Elements::Set(..), Some(known)) if !matches!(known.kind, Kind::Unknown) => {
                     self.payload(Slot::Plain, &known.kind, found.payload, payload_at, scope);
                 }
-                (Elements::Set(set, _), _) => {
-                    self.unknown(&found, payload_at, scope, set.is_none());
-                }
+                (Elements::Set(..), _) => self.unknown(&found, payload_at, scope),
                 (Elements::Ruled(policy, rules), _) => {
                     let rule = policy.rule(rules, number);
                     if !rule
                         .is_some_and(|rule| self.by_rule(policy, rule, &found, payload_at, scope))
                     {
-                        self.unknown(&found, payload_at, scope, true);
+                        self.unknown(&found, payload_at, scope);
                     }
                 }
                 (Elements::RuledAlike(policy, rules), _) => {
@@ -240,15 +238,15 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         true
     }
 
-    /// An attribute that no spec describes: attributes if it says so and looks so, else bytes. Where
-    /// the family is not known either (`alien`), it is enough that it can hardly be anything else.
-    fn unknown(&mut self, found: &attr::Attr<'a>, at: usize, scope: &Scope<'a, '_>, alien: bool) {
+    /// An attribute that no spec describes: attributes if it says so and looks so, else bytes. In a
+    /// family of which nothing is known it is enough that it can hardly be anything else.
+    fn unknown(&mut self, found: &attr::Attr<'a>, at: usize, scope: &Scope<'a, '_>) {
         let nested =
             found.raw_type & attr::NESTED != 0 && Attrs::plausible(found.payload, attr::TYPE_MASK);
-        if nested || (alien && Attrs::likely(found.payload)) {
+        if nested || (self.is_alien() && Attrs::likely(found.payload)) {
             self.attributes(None, false, found.payload, at, scope);
         } else {
-            self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
+            self.unknown_bytes(found.payload);
         }
     }
 

@@ -323,7 +323,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let (header, attrs) =
             payload.split_at_checked(names.generic_header(family)).unwrap_or((payload, &[]));
         if !header.is_empty() {
-            self.bytes(Slot::Plain, header, Opaque::Unknown);
+            self.unknown_bytes(header);
         }
         if attrs.is_empty() {
             return;
@@ -400,10 +400,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.attributes(None, false, payload, at, scope);
         } else if Attrs::plausible(attrs, attr::LIKELY_TYPE) {
             let head = payload.get(..GENL_HEADER_LEN).unwrap_or(&[]);
-            self.bytes(Slot::Plain, head, Opaque::Unknown);
+            self.unknown_bytes(head);
             self.attributes(None, false, attrs, at.saturating_add(GENL_HEADER_LEN), scope);
         } else {
-            self.bytes(Slot::Plain, payload, Opaque::Unknown);
+            self.unknown_bytes(payload);
         }
     }
 

@@ -47,12 +47,14 @@ pub struct Registry {
 pub struct Overview {
     /// The family.
     pub family: String,
-    /// Its netlink protocol.
+    /// Its netlink protocol; none if it is what families share.
     pub protocol: Option<u32>,
     /// Messages, attributes, structs and enums it describes.
     pub counts: [usize; 4],
     /// The headers its facts come from.
     pub headers: Vec<String>,
+    /// Files of the kernel's own that they come from too.
+    pub kernel_sources: Vec<String>,
 }
 
 impl Registry {
@@ -254,16 +256,26 @@ impl Registry {
                     file.definitions.iter().filter(|d| kind.contains(&d.r#type.as_str())).count()
                 };
                 let header = file.uapi_header.as_ref().map(super::schema::Scalar::text);
+                let mut headers: Vec<_> =
+                    header.into_iter().chain(file.headers.iter().cloned()).collect();
+                let mut seen = std::collections::BTreeSet::new();
+                headers.retain(|header| seen.insert(header.clone()));
                 Some(Overview {
                     family: source.name.clone(),
-                    protocol: if source.generic { Some(GENERIC) } else { source.protocol },
+                    // What has no messages of its own and names no protocol is what families share.
+                    protocol: match source.generic {
+                        true if file.operations.list.is_empty() => None,
+                        true => Some(GENERIC),
+                        false => source.protocol,
+                    },
                     counts: [
                         file.operations.list.len(),
                         attributes.map(|s| s.attributes.len()).sum(),
                         of(&["struct"]),
                         of(&["enum", "flags"]),
                     ],
-                    headers: header.into_iter().chain(file.headers.iter().cloned()).collect(),
+                    headers,
+                    kernel_sources: file.kernel_sources.clone(),
                 })
             })
             .collect()

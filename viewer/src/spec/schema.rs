@@ -59,6 +59,7 @@ pub(super) struct File {
     pub(super) family_id: Option<u16>,
     pub(super) uapi_header: Option<Scalar>,
     pub(super) headers: Vec<String>,
+    pub(super) kernel_sources: Vec<String>,
     pub(super) import: Vec<String>,
     pub(super) r#match: Option<Match>,
     pub(super) type_split: Option<String>,

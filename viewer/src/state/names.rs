@@ -125,9 +125,12 @@ impl NameTable {
         self.learn(place, call.head.protocol, call.payload);
     }
 
-    /// Learns from a datagram that no call surrounds.
+    /// Learns from a datagram of a text. Which systems' interfaces they are is only known to who wrote
+    /// it, and names them there.
     pub fn observe_datagram(&mut self, protocol: u32, bytes: &[u8]) {
-        self.learn(0, i32::try_from(protocol).unwrap_or(-1), bytes);
+        if i32::try_from(protocol) == Ok(NETLINK_GENERIC) {
+            self.learn(0, NETLINK_GENERIC, bytes);
+        }
     }
 
     fn learn(&mut self, place: u64, protocol: i32, bytes: &[u8]) {

@@ -47,7 +47,7 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
         Value::Bytes { bytes, why } => {
             out.extend_from_slice(b"null");
             raw_bytes(out, bytes);
-            if why == Opaque::Unknown {
+            if why == Opaque::Alien {
                 maybe(out, bytes);
             }
         }

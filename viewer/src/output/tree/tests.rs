@@ -123,7 +123,7 @@ fn every_shape_and_value() {
         "\
 ip[4242] 3 ROUTE ◀ RTM_NEWLINK                                          seq 1  400 B
       ifinfomsg             AF_UNSPEC  ARPHRD_ETHER  index 9  flags IFF_UP|0x40  others 0
-      IFLA_??? 999          01 ff 61 62 63 64 65 66  |..abcdef|  8 B
+      IFLA_??? 999          01 ff 61 62 63 64 65 66  |..abcdef|
       FLAG                  present
       SIGNED                -5
       HEX                   0x0000beef
@@ -173,10 +173,25 @@ fn long_bytes_stand_in_a_block() {
     let line = "07 ".repeat(16);
     let expected = format!(
         "ip[4242] 3 ROUTE ◀                                                      400 B\n      \
-{line} {}\n      07 07 07 07 07 07 07 07  40 B\n",
+{line} {}\n      07 07 07 07 07 07 07 07\n",
         line.trim_end()
     );
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn what_nothing_is_known_of_is_guessed_at() {
+    for (bytes, expected) in [
+        (&[7, 0, 0, 0][..], "07 00 00 00  4 B, 7?"),
+        (b"wlan0\0", "77 6c 61 6e 30 00  6 B, \"wlan0\"?"),
+        (&[0xc0, 0, 2, 1], "c0 00 02 01  4 B"),
+        (&[1, b'a', b'b', b'c'], "01 61 62 63  |.abc|  4 B"),
+    ] {
+        let shown = received(&STYLE, |block| {
+            block.value(Slot::Plain, &Value::Bytes { bytes, why: Opaque::Alien });
+        });
+        assert!(shown.ends_with(&format!("{expected}\n")), "{shown}");
+    }
 }
 
 #[test]

@@ -282,7 +282,7 @@ fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
     }
     let shown = bytes.get(..look.string_limit).unwrap_or(bytes);
     let graphic = shown.iter().filter(|b| b.is_ascii_graphic()).count();
-    let guess = guess(bytes).filter(|_| why == Opaque::Unknown && shown.len() == bytes.len());
+    let guess = guess(bytes).filter(|_| why == Opaque::Alien && shown.len() == bytes.len());
     let readable = why != Opaque::ByNature
         && graphic > 1
         && graphic.saturating_mul(2) > shown.len()
@@ -305,7 +305,7 @@ fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
             text::decimal(out, bytes.len());
             out.extend_from_slice(b" bytes");
         });
-    } else if why == Opaque::Unknown {
+    } else if why == Opaque::Alien {
         let out = rows.text();
         look.paint.with(out, Role::Dim, |out| {
             out.extend_from_slice(b"  ");
