@@ -192,7 +192,10 @@ impl Compiler<'_> {
                 value: number,
                 mask: mask.unwrap_or(bit),
             });
-            next = next.wrapping_add(1);
+            // One that says its bits outright takes no place in the count.
+            if mask.is_none() || value.is_some() {
+                next = next.wrapping_add(1);
+            }
         }
         index_enum(&mut compiled);
         Ok(compiled)
