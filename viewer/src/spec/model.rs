@@ -185,7 +185,11 @@ impl Tables {
                 .or_else(|| {
                     let fits = |op: &&Operation| goes(op) && condition(op).is_none();
                     let mut fitting = candidates.iter().filter(fits);
-                    fitting.clone().find(|op| op.unasked == unasked).or_else(|| fitting.next())
+                    let alike = |op: &&Operation| op.unasked == unasked;
+                    let of_kind = fitting.clone().find(alike);
+                    of_kind
+                        .or_else(|| candidates.iter().filter(goes).find(alike))
+                        .or_else(|| fitting.next())
                 })
                 .or_else(|| candidates.first())
         });

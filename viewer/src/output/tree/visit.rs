@@ -147,6 +147,8 @@ impl Visitor for Block<'_> {
         }
         let row = match (self.top(), slot) {
             (Some(Frame::Attr { row }), _) => row,
+            // As C has it, members of a struct without a name are those of the one around it.
+            (Some(Frame::Struct { row, .. }), Slot::Field("")) => row,
             (Some(Frame::Struct { row, .. } | Frame::Array { row, open: true, .. }), slot) => {
                 braces = true;
                 if let Slot::Field(name) = slot {
