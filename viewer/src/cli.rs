@@ -225,8 +225,8 @@ fn generic_family(text: &str) -> Result<(u16, String), String> {
     if name.is_empty() {
         return Err(format!("no name for {number}: expected ID=NAME, as in 21=nl80211"));
     }
-    if name.contains(char::is_control) {
-        return Err("a family's name has no control characters".to_owned());
+    if !name.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        return Err(format!("{name:?} is no family's name: expected printable ASCII"));
     }
     Ok((number, name.to_owned()))
 }

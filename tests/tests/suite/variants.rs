@@ -23,7 +23,8 @@ fn text(spec: &Spec, variants: &[Variant]) -> String {
 }
 
 fn printed(scratch: &Scratch, format: &str, text: &str) -> Finished {
-    replay(&scratch.file("variants.nlhex", text), format, &[]).expect(0)
+    // Key material is bytes as well.
+    replay(&scratch.file("variants.nlhex", text), format, &["--show-secrets"]).expect(0)
 }
 
 #[test]

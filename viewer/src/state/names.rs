@@ -165,9 +165,9 @@ impl NameTable {
         if name.kind == NameKind::Interface as u32 {
             self.interfaces.learn(key, text);
         } else if name.kind == NameKind::GenericFamily as u32 {
-            self.families.learn(key, text);
+            self.families.learn(key, text.filter(|text| is_plain(text)));
         } else if name.kind == NameKind::GenericGroup as u32 {
-            self.groups.learn(key, text);
+            self.groups.learn(key, text.filter(|text| is_plain(text)));
         } else if name.kind == NameKind::GenericPolicy as u32 {
             messages(name.name, |message| self.controller(message));
         }
@@ -359,7 +359,13 @@ fn family<'a>(message: &Message<'a>) -> Option<(u16, &'a str)> {
     if ![CTRL_NEWFAMILY, CTRL_NEWMCAST_GRP].contains(&command) {
         return None;
     }
-    Some((family_id(message)?, text(attribute(attrs, CTRL_FAMILY_NAME)?)?))
+    let name = text(attribute(attrs, CTRL_FAMILY_NAME)?).filter(|name| is_plain(name))?;
+    Some((family_id(message)?, name))
+}
+
+/// Whether the name of a family or group can stand anywhere, in comments too. The kernel's all can.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && !name.contains("*/")
 }
 
 /// A family and the length of its own header, where the controller says that.
@@ -378,8 +384,7 @@ fn groups(message: &Message<'_>, family: &str, mut each: impl FnMut(u32, &str)) 
         let name = attribute(group.payload, CTRL_MCAST_GRP_NAME).unwrap_or_default();
         if let (Some(number), Some(name)) = (crate::wire::u32_at(number, 0), text(name)) {
             let name = format!("{family}/{name}");
-            // It stands in comments and on terminals. The kernel's are words.
-            if name.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && !name.contains("*/") {
+            if is_plain(&name) {
                 each(number, &name);
             }
         }
