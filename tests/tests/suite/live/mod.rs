@@ -1,6 +1,7 @@
 //! Real programs in network namespaces of their own.
 
 mod captures;
+mod families;
 mod listening;
 mod strace;
 mod transparency;
