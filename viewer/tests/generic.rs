@@ -8,7 +8,7 @@
 use std::io::Write as _;
 
 use nlproto::{Name, NameKind};
-use nlview::decode::{Direction, Engine};
+use nlview::decode::{Direction, Engine, Names};
 use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 use nlview::state::names::NameTable;
@@ -373,5 +373,25 @@ fn units_for_people() {
         let bench = Bench::new(&spec(RECORD, form));
         let shown = bench.tree(&message(KNOWN, 1, 0, &attr(1, &payload)));
         assert!(shown.trim_end().ends_with(&format!(" {expected}")), "{form}\n{shown}");
+    }
+}
+
+/// The kernel that the tests run on knows its controller, and what it checks its requests by.
+#[test]
+fn the_running_kernel_is_asked() {
+    let live = NameTable::live();
+    let scope = live.scope(None, -1);
+    let asked = (scope.generic_family(NLCTRL), scope.generic_group(16));
+    if asked.0.is_none() {
+        return;
+    }
+    assert_eq!(asked, (Some("nlctrl"), Some("nlctrl/notify")));
+    let policy = scope.generic_policy(NLCTRL).unwrap();
+    let mut later = NameTable::default();
+    live.take_asked(|name| later.add(name));
+    let scope = later.scope(None, -1);
+    assert_eq!((scope.generic_family(NLCTRL), scope.generic_group(16)), asked);
+    if !policy.is_empty() {
+        assert_eq!(scope.generic_policy(NLCTRL).unwrap().len(), policy.len());
     }
 }
