@@ -1,7 +1,11 @@
 //! Attributes: lists of them, and the forms of their payloads.
 
 use super::context::{Decoder, Scope, Seen};
-use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, Value, Visitor};
+use super::policy::{self, Form, Rule};
+use super::scalar::sign_extend;
+use super::{
+    AttrHead, Hint, IssueKind, List, MAX_DEPTH, Opaque, Order, Policy, Slot, Value, Visitor,
+};
 use crate::spec::model::{
     AttrSet, ElementHeader, Enum, Format, Kind, Selector, TextKind, Union, When,
 };
@@ -17,6 +21,10 @@ enum Elements<'a> {
     Alike(&'a Kind, Option<(&'a Enum, i64)>, Option<ElementHeader>),
     /// So many levels whose types are values, then a set.
     Levels(u8, &'a AttrSet),
+    /// By their number, by the kernel's own rules.
+    Ruled(&'a Policy, policy::Set),
+    /// All alike by such rules; their types are indexes.
+    RuledAlike(&'a Policy, policy::Set),
 }
 
 impl<'a> Elements<'a> {
@@ -32,7 +40,7 @@ impl<'a> Elements<'a> {
         match self {
             Self::Set(set, _) => set.and_then(header),
             Self::Alike(.., header) => header.map(on_the_wire),
-            Self::Levels(..) => None,
+            Self::Levels(..) | Self::Ruled(..) | Self::RuledAlike(..) => None,
         }
     }
 }
@@ -66,11 +74,24 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.list(Elements::Set(set, named), bytes, at, parent);
     }
 
+    /// A list of attributes that have rules instead of a spec.
+    pub(super) fn ruled(
+        &mut self,
+        policy: &'a Policy,
+        rules: policy::Set,
+        bytes: &'a [u8],
+        at: usize,
+        parent: &Scope<'a, '_>,
+    ) {
+        self.list(Elements::Ruled(policy, rules), bytes, at, parent);
+    }
+
     fn list(&mut self, elements: Elements<'a>, bytes: &'a [u8], at: usize, parent: &Scope<'a, '_>) {
         let guarded = match elements {
             Elements::Set(set, _) => set.is_some_and(|set| set.guarded),
             Elements::Alike(kind, ..) => self.tables.holds(kind),
             Elements::Levels(_, set) => set.guarded,
+            Elements::Ruled(..) | Elements::RuledAlike(..) => false,
         };
         if parent.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
@@ -182,7 +203,12 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Elements::Alike(kind, ..) => Some(kind),
                 _ => known.map(|attr| &attr.kind),
             };
-            if kind.is_some_and(|kind| self.is_flag(kind, scope)) {
+            let rule = match elements {
+                Elements::Ruled(policy, rules) => policy.rule(rules, number),
+                _ => None,
+            };
+            let is_flag = rule.is_some_and(|rule| rule.form == Form::Flag);
+            if is_flag || kind.is_some_and(|kind| self.is_flag(kind, scope)) {
                 self.visitor.value(Slot::Plain, &Value::Present);
             }
         } else {
@@ -196,6 +222,17 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
                 }
                 (Elements::Set(..), _) => self.unknown(&found, payload_at, scope),
+                (Elements::Ruled(policy, rules), _) => {
+                    let rule = policy.rule(rules, number);
+                    if !rule
+                        .is_some_and(|rule| self.by_rule(policy, rule, &found, payload_at, scope))
+                    {
+                        self.unknown(&found, payload_at, scope);
+                    }
+                }
+                (Elements::RuledAlike(policy, rules), _) => {
+                    self.ruled(policy, rules, found.payload, payload_at, scope);
+                }
                 (Elements::Alike(kind, ..), _) => {
                     self.payload(Slot::Plain, kind, found.payload, payload_at, scope);
                 }
@@ -213,13 +250,68 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.visitor.attr_end();
     }
 
-    /// An attribute that no spec describes: attributes if it says so and looks so, else bytes.
+    /// A payload in the form that the kernel asks for, if it has that: answers may differ from the
+    /// requests that rules are for. Returns whether it has.
+    fn by_rule(
+        &mut self,
+        policy: &'a Policy,
+        rule: Rule,
+        found: &attr::Attr<'a>,
+        at: usize,
+        scope: &Scope<'a, '_>,
+    ) -> bool {
+        let payload = found.payload;
+        let order = match found.raw_type & attr::NET_BYTEORDER {
+            0 => Order::Host,
+            _ => Order::Big,
+        };
+        let size = u8::try_from(payload.len()).unwrap_or(u8::MAX);
+        let number = || wire::number(payload, order == Order::Big || cfg!(target_endian = "big"));
+        let hint = Hint::None;
+        let fits = match rule.form {
+            Form::Unsigned(len) | Form::Signed(len) => payload.len() == len,
+            Form::AnyUnsigned | Form::AnySigned => matches!(payload.len(), 4 | 8),
+            Form::Nested | Form::NestedArray => Attrs::plausible(payload, attr::TYPE_MASK),
+            Form::Bitfield32 => payload.len() == 8,
+            Form::Text | Form::Binary => true,
+            Form::Flag => false,
+        };
+        if !fits {
+            return false;
+        }
+        match (rule.form, rule.within) {
+            (Form::Unsigned(_) | Form::AnyUnsigned, _) => {
+                self.visitor.value(Slot::Plain, &Value::Uint { v: number(), size, order, hint });
+            }
+            (Form::Signed(_) | Form::AnySigned, _) => {
+                let v = sign_extend(number(), payload.len());
+                self.visitor.value(Slot::Plain, &Value::Int { v, size, order, hint });
+            }
+            (Form::Text, _) => self.text(Slot::Plain, TextKind::Attribute, payload),
+            (Form::Bitfield32, _) => self.bitfield32(Slot::Plain, None, payload, at),
+            (Form::Nested, Some(rules)) => self.ruled(policy, rules, payload, at, scope),
+            (Form::NestedArray, Some(rules)) => {
+                self.list(Elements::RuledAlike(policy, rules), payload, at, scope);
+            }
+            (Form::Nested | Form::NestedArray, None) => {
+                self.attributes(None, false, payload, at, scope);
+            }
+            (Form::Binary | Form::Flag, _) => {
+                self.bytes(Slot::Plain, payload, Opaque::ByNature);
+            }
+        }
+        true
+    }
+
+    /// An attribute that no spec describes: attributes if it says so and looks so, else bytes. In a
+    /// family of which nothing is known it is enough that it can hardly be anything else.
     fn unknown(&mut self, found: &attr::Attr<'a>, at: usize, scope: &Scope<'a, '_>) {
-        let nested = found.raw_type & attr::NESTED != 0;
-        if nested && Attrs::plausible(found.payload, attr::TYPE_MASK) {
+        let nested =
+            found.raw_type & attr::NESTED != 0 && Attrs::plausible(found.payload, attr::TYPE_MASK);
+        if nested || (self.is_alien() && Attrs::likely(found.payload)) {
             self.attributes(None, false, found.payload, at, scope);
         } else {
-            self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
+            self.unknown_bytes(found.payload);
         }
     }
 
@@ -266,14 +358,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.elements(element, *size, *names, bytes, at, scope);
                 let left = bytes.len().checked_rem(*size).unwrap_or(0);
                 let used = bytes.len().saturating_sub(left);
-                match bytes.get(used..).filter(|rest| guarded && !rest.is_empty()) {
-                    None => self.rest(slot, at, bytes, used),
-                    Some(rest) => {
-                        let at = at.saturating_add(used);
-                        self.issue(at, IssueKind::Trailing { len: rest.len() });
-                        self.guarded(Slot::Plain, at, rest, Opaque::Unreachable, true);
-                    }
-                }
+                self.guarded_rest(slot, at, bytes, used, guarded);
             }
             Kind::Nest(set) => {
                 self.list_in(slot);

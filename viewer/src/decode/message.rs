@@ -9,13 +9,13 @@ use super::{
 use crate::spec::model::{
     Body, Class, Condition, EnumId, Kind, MemberKind, Operation, Rest, Shape, Struct,
 };
-use crate::wire::attr::Attrs;
+use crate::wire::attr::{self, Attrs};
 use crate::wire::message::{self, Message, Messages};
 use crate::wire::{self, Step};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
 pub(super) const GENERIC: u32 = crate::spec::GENERIC;
-/// `GENL_ID_CTRL`: the one family with a fixed number.
+/// The controller's number.
 const NLCTRL_ID: u16 = 0x10;
 /// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
 pub(super) const MIN_TYPE: u16 = 0x10;
@@ -128,8 +128,7 @@ pub(super) fn one<V: Visitor>(
 ) -> bool {
     let ty = found.header.ty;
     let family = match protocol {
-        GENERIC if ty == NLCTRL_ID => Some("nlctrl"),
-        GENERIC if ty > NLCTRL_ID => engine.names.generic_family(ty),
+        GENERIC if ty >= MIN_TYPE => engine.generic_family(ty),
         _ => None,
     };
     let tables = match protocol {
@@ -176,7 +175,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             header.ty < MIN_TYPE && (tables.has_control() || (V::STRACE && self.is_no_body(found)));
         // The kernel answers a port; what it tells by itself comes from none.
         let unasked = generic && !sent && header.portid == 0;
-        let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent, unasked));
+        let skipped = if generic { GENL_HEADER_LEN } else { 0 };
+        let body = found.payload.get(skipped..).unwrap_or(&[]);
+        let holds = |when: &Condition| when.holds(body, header.flags);
+        let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent, unasked, holds));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
         self.hides_rest = listed.is_none() && tables.is_guarded();
@@ -229,7 +231,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     /// types as netlink's own only.
     fn is_no_body(&self, found: &Message<'_>) -> bool {
         let sent = self.direction == Direction::Send;
-        let operation = self.tables.resolve(found.header.ty, sent, false).operation;
+        let operation = self.tables.by_number(found.header.ty, sent).operation;
         let body = operation.and_then(|op| if sent { op.request } else { op.reply });
         let header = body.and_then(|body| body.header).and_then(|id| self.tables.structure(id));
         header.is_none_or(|st| found.payload.len() < st.min_size)
@@ -345,8 +347,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let style = StructStyle::Members;
         let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true, style };
         self.visitor.struct_begin(Slot::Plain, &head);
-        self.command = Some(*command);
-        let v = u64::from(*command);
+        let command_number = *command;
+        self.command = Some(command_number);
+        let v = u64::from(command_number);
         let name = listed.map(|op| &*op.c_name);
         let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
         let command = Value::named(v, 1, name, label);
@@ -368,7 +371,34 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         } else if self.tables.is_guarded() {
             self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);
         } else {
-            self.attributes(None, false, rest, at, scope);
+            self.nameless_body(header.ty, command_number, rest, at, scope);
+        }
+    }
+
+    /// Attributes of a generic family's command that no spec describes. What the kernel says of them
+    /// gives them types.
+    fn nameless_body(
+        &mut self,
+        family: u16,
+        command: u8,
+        payload: &'a [u8],
+        at: usize,
+        scope: &Scope<'a, '_>,
+    ) {
+        let names = self.engine.names;
+        let (header, attrs) =
+            payload.split_at_checked(names.generic_header(family)).unwrap_or((payload, &[]));
+        if !header.is_empty() {
+            self.unknown_bytes(header);
+        }
+        if attrs.is_empty() {
+            return;
+        }
+        let at = at.saturating_add(header.len());
+        let policy = names.generic_policy(family);
+        match policy.and_then(|policy| Some((policy, policy.rules_of(command)?))) {
+            Some((policy, rules)) => self.ruled(policy, rules, attrs, at, scope),
+            None => self.attributes(None, false, attrs, at, scope),
         }
     }
 
@@ -477,20 +507,18 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     /// A payload of which nothing is known: attributes if it can be nothing else by its lengths,
     /// after a fixed header of some words if need be; else bytes.
     fn unknown_body(&mut self, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
-        /// Types beyond this are more likely chance than attributes.
-        const LIKELY_TYPE: u16 = 255;
         let attrs = payload.get(GENL_HEADER_LEN..).unwrap_or(&[]);
         if self.tables.is_guarded() {
             return self.guarded(Slot::Plain, at, payload, Opaque::Unknown, true);
         }
-        if Attrs::plausible(payload, LIKELY_TYPE) {
+        if Attrs::plausible(payload, attr::LIKELY_TYPE) {
             self.attributes(None, false, payload, at, scope);
-        } else if Attrs::plausible(attrs, LIKELY_TYPE) {
+        } else if Attrs::plausible(attrs, attr::LIKELY_TYPE) {
             let head = payload.get(..GENL_HEADER_LEN).unwrap_or(&[]);
-            self.bytes(Slot::Plain, head, Opaque::Unknown);
+            self.unknown_bytes(head);
             self.attributes(None, false, attrs, at.saturating_add(GENL_HEADER_LEN), scope);
         } else {
-            self.bytes(Slot::Plain, payload, Opaque::Unknown);
+            self.unknown_bytes(payload);
         }
     }
 
@@ -500,7 +528,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return;
         }
         let scope = Scope::message(0);
-        let operation = self.tables.resolve(0, self.direction == Direction::Send, false).operation;
+        let sent = self.direction == Direction::Send;
+        let operation = self.tables.by_number(0, sent).operation;
         self.body(operation, 0, bytes, 0, &scope);
     }
 }
@@ -519,5 +548,9 @@ impl Condition {
             && self.max_len.is_none_or(|n| payload.len() <= n)
             && self.request.is_none_or(|wanted| wanted == (flags & REQUEST != 0))
             && self.dump.is_none_or(|wanted| wanted == (flags & DUMP == DUMP))
+            && self.first_attr.as_ref().is_none_or(|numbers| {
+                let first = Attrs::new(payload).next();
+                matches!(first, Some(Step::Element(attr)) if numbers.contains(&attr.number()))
+            })
     }
 }
