@@ -4,6 +4,7 @@
 //! linear in their number and at bounded depth; oddities are shown as [`Issue`]s where they occur.
 
 mod attrs;
+mod body;
 mod context;
 mod control;
 mod forms;
@@ -11,7 +12,9 @@ mod heads;
 mod issue;
 mod message;
 mod pairs;
+mod payload;
 mod policy;
+mod ruled;
 mod scalar;
 mod secret;
 mod structs;
