@@ -131,9 +131,11 @@ fn arrays_of_arrays() {
 
 #[test]
 fn a_value_in_front_of_room() {
-    let form = "type: binary, len: 4, display-hint: ipv4";
+    let form = "type: binary, zero-fill: true, display-hint: ipv4";
     assert_eq!(value(RECORD, form, &[192, 0, 2, 1, 0, 0]), "inet_addr(\"192.0.2.1\")");
     let bench = Bench::new(&spec(RECORD, form));
+    let shown = bench.tree(&message(KNOWN, 1, 0, &attr(1, &[192, 0, 2, 1, 0, 0])));
+    assert!(shown.ends_with("192.0.2.1\n"), "{shown}");
     let shown = bench.tree(&message(KNOWN, 1, 0, &attr(1, &[192, 0, 2, 1, 0, 9])));
     assert!(shown.contains("192.0.2.1  ⚠ 2 bytes left over  00 09"), "{shown}");
     let shown = bench.tree(&message(KNOWN, 1, 0, &attr(1, &[192, 0, 2])));
