@@ -210,7 +210,9 @@ fn learn(socket: &Socket) {
 ///
 /// They may be used by read and write alone, which never probe.
 pub(crate) fn scan() {
-    for fd in (0..INHERITED).filter(|fd| class(*fd) == Class::Unknown) {
+    let open = sys::open_descriptors();
+    let is_open = |fd: &i32| open & (1_u64.checked_shl(fd.unsigned_abs()).unwrap_or(0)) != 0;
+    for fd in (0..INHERITED).filter(is_open).filter(|fd| class(*fd) == Class::Unknown) {
         if sys::socket::int_option(fd, libc::SO_DOMAIN) == Ok(libc::AF_NETLINK) {
             probe(fd);
         }

@@ -62,7 +62,7 @@ unsafe impl Sync for Map {}
 ///
 /// # Errors
 /// [`Error::Kernel`].
-pub fn create(layout: Layout) -> Result<c_int, Error> {
+fn create(layout: Layout) -> Result<c_int, Error> {
     let flags = (libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) as usize;
     let name = c"nlring".as_ptr().expose_provenance();
     // SAFETY: a terminated name.
@@ -74,12 +74,16 @@ pub fn create(layout: Layout) -> Result<c_int, Error> {
     match sized.and_then(|_zero| control(fd, libc::F_ADD_SEALS, SEALS)) {
         Ok(_) => Ok(fd),
         Err(e) => {
-            // It is lost in any case.
-            // SAFETY: touches no memory; the descriptor is ours.
-            let _closed = unsafe { kernel::call(libc::SYS_close, [argument(fd), 0, 0, 0, 0, 0]) };
+            close(fd);
             Err(Error::Kernel(e))
         }
     }
+}
+
+fn close(fd: c_int) {
+    // It is lost in any case.
+    // SAFETY: touches no memory; the descriptor is ours.
+    let _closed = unsafe { kernel::call(libc::SYS_close, [argument(fd), 0, 0, 0, 0, 0]) };
 }
 
 /// Sees to it that nobody can write to a memory file any more, which fails as long as anybody has it
@@ -119,7 +123,26 @@ impl Map {
             return Err(Error::NotSealed);
         }
         let len = file_len(fd)?;
-        let layout = Layout::of_file(len).ok_or(Error::Length(len))?;
+        Self::map(fd, Layout::of_file(len).ok_or(Error::Length(len))?, access)
+    }
+
+    /// Makes a sealed memory file of this layout, and maps it. Returns its descriptor as well.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`].
+    pub fn create(layout: Layout) -> Result<(c_int, Self), Error> {
+        let fd = create(layout)?;
+        match Self::map(fd, layout, Access::Shared) {
+            Ok(map) => Ok((fd, map)),
+            Err(e) => {
+                close(fd);
+                Err(e)
+            }
+        }
+    }
+
+    /// Maps a memory file of this layout's length, which cannot change.
+    fn map(fd: c_int, layout: Layout, access: Access) -> Result<Self, Error> {
         let (protection, flags) = match access {
             Access::Shared => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED),
             Access::Rest => (libc::PROT_READ, libc::MAP_PRIVATE),

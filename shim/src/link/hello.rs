@@ -17,11 +17,13 @@ const ARGV_ROOM: usize = 2048;
 const ROOM: usize = PREAMBLE_LEN + FRAME_HEAD_LEN + 4 + 48 + 4 * 8 + 32 + 16 + EXE_ROOM + ARGV_ROOM;
 
 /// Composes the preamble and the Hello, and has them written at once: in a file that others append
-/// to they must not be parted.
+/// to they must not be parted. A socket at hand, made in this process's network namespace, saves making
+/// another to ask which that is.
 #[inline(never)]
 pub(super) fn write(
     process: &Process,
     account: &Account,
+    socket: Option<i32>,
     write: impl FnOnce(&[u8]) -> Outcome,
 ) -> Outcome {
     let comm = sys::comm();
@@ -36,7 +38,7 @@ pub(super) fn write(
         uid: sys::euid(),
         forked: u32::from(process.is_forked()),
         netns: sys::file::inode_at(c"/proc/self/ns/net").unwrap_or(0),
-        netns_cookie: sys::socket::own_netns_cookie(),
+        netns_cookie: netns_cookie(socket),
         monotonic_ns: sys::monotonic_ns(),
         realtime_ns: sys::realtime_ns(),
         shim: env!("CARGO_PKG_VERSION").as_bytes(),
@@ -58,6 +60,16 @@ pub(super) fn write(
         account.give_back(number);
     }
     outcome
+}
+
+/// The cookie of the network namespace that the process is in.
+fn netns_cookie(socket: Option<i32>) -> u64 {
+    let made = if socket.is_none() { sys::socket::stream().ok() } else { None };
+    let cookie = socket.or(made).map_or(0, sys::socket::netns_cookie);
+    if let Some(made) = made {
+        sys::file::close(made);
+    }
+    cookie
 }
 
 /// The arguments, each ended by a NUL and all cut to the room: as main is given them, else as the system

@@ -197,6 +197,9 @@ impl Link {
         if self.kind == Kind::Socket && self.hand_over(speaker, fd) {
             return;
         }
+        if self.kind == Kind::Socket {
+            stream::prepare(fd);
+        }
         let Some(held) = parked::park(fd) else { return };
         if self.kind == Kind::Socket {
             // The viewer of a ring that was there before has gone.
@@ -223,7 +226,7 @@ impl Link {
         let account = process.account(self.kind);
         account.begin();
         let mut begun = false;
-        let outcome = hello::write(process, account, |bytes| {
+        let outcome = hello::write(process, account, Some(socket), |bytes| {
             let sent = sys::socket::send_with_descriptor(socket, bytes, memory);
             begun = sent.is_ok();
             if sent == Ok(bytes.len()) { Outcome::Sent } else { Outcome::Full }
@@ -253,8 +256,9 @@ impl Link {
     fn greet(&self, speaker: Speaker, way: Way) -> Outcome {
         let process = speaker.process;
         let account = process.account(self.kind);
-        let outcome =
-            hello::write(process, account, |bytes| self.write(speaker, way, &[Span::of(bytes)]));
+        let outcome = hello::write(process, account, None, |bytes| {
+            self.write(speaker, way, &[Span::of(bytes)])
+        });
         if outcome == Outcome::Sent {
             account.greeted.store(way.identity(), Ordering::Relaxed);
         }

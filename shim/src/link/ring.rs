@@ -11,7 +11,7 @@ use nlproto::ring::{
     Claim, Claiming, GONE, HEARTBEAT_MAX_AGE_MS, Layout, MAGIC, Progress, RENEW, VERSION, Word,
     Words,
 };
-use nlring::{Access, Map};
+use nlring::Map;
 use once_cell::race::OnceRef;
 
 use super::Outcome;
@@ -63,9 +63,8 @@ pub(super) fn make(layout: Layout, process: &Process) -> Option<(i32, Ring)> {
     if sys::limit(libc::RLIMIT_FSIZE) < layout.file_len() as u64 || is_last() {
         return None;
     }
-    let fd = nlring::create(layout).ok()?;
-    let made = Map::new(fd, Access::Shared).ok().zip(sys::file::stat(fd));
-    let Some((map, stat)) = made else {
+    let (fd, map) = Map::create(layout).ok()?;
+    let Some(stat) = sys::file::stat(fd) else {
         sys::file::close(fd);
         return None;
     };

@@ -34,8 +34,12 @@ pub(super) fn open(config: &Config) -> Option<i32> {
         sys::file::close(fd);
         return None;
     }
-    sys::socket::enlarge(fd, BUFFER_LEN);
     Some(fd)
+}
+
+/// Makes room on a connection over which records are to go.
+pub(super) fn prepare(fd: i32) {
+    sys::socket::enlarge(fd, BUFFER_LEN);
 }
 
 /// Whether the viewer may see what this program sees. Anybody can listen in /tmp and under an

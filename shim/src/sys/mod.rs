@@ -147,3 +147,18 @@ pub(crate) fn wait_writable(fd: c_int, timeout_ns: u64) -> bool {
     let ready = unsafe { call(libc::SYS_ppoll, arguments) };
     ready.is_ok_and(|ready| ready > 0)
 }
+
+/// Which of the first 64 descriptors are open, a bit each.
+pub(crate) fn open_descriptors() -> u64 {
+    let mut all = [const { libc::pollfd { fd: 0, events: 0, revents: 0 } }; u64::BITS as usize];
+    for (fd, poll) in (0..).zip(&mut all) {
+        poll.fd = fd;
+    }
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let arguments = [pointer(all.as_mut_ptr()), all.len(), pointer(&raw const now), 0, 0, 0];
+    // If it fails, all are taken for open.
+    // SAFETY: so many pollfds, a valid timeout, no signal mask.
+    let _ready = unsafe { call(libc::SYS_ppoll, arguments) };
+    let is_open = |poll: &libc::pollfd| poll.revents & libc::POLLNVAL == 0;
+    all.iter().rev().fold(0, |bits, poll| bits << 1 | u64::from(is_open(poll)))
+}

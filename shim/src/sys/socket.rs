@@ -34,14 +34,6 @@ pub(crate) fn netns_cookie(fd: c_int) -> u64 {
     option(fd, SO_NETNS_COOKIE, 0_u64).unwrap_or(0)
 }
 
-/// The cookie of the network namespace that the process is in, by way of a socket of the moment.
-pub(crate) fn own_netns_cookie() -> u64 {
-    let Ok(fd) = stream() else { return 0 };
-    let cookie = netns_cookie(fd);
-    super::file::close(fd);
-    cookie
-}
-
 /// What a socket's memory says: bytes received and not yet read, by the kernel's account; the room for
 /// them; and how many messages found none.
 pub(crate) fn memory(fd: c_int) -> Option<[c_int; 3]> {
