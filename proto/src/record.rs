@@ -342,4 +342,9 @@ pub enum NameKind {
     Interface = 0,
     /// A generic netlink family, by its message type.
     GenericFamily = 1,
+    /// A multicast group of generic netlink, by its number; the name is `FAMILY/GROUP`.
+    GenericGroup = 2,
+    /// What the kernel checks a generic family's attributes by, by the family's message type. The
+    /// name is a message of the controller as it came, of which there may be several.
+    GenericPolicy = 3,
 }

@@ -26,16 +26,25 @@ pub(crate) fn embed(specs: &Path, out: &Path) -> io::Result<()> {
         let generic = spec
             .get("protocol")
             .is_none_or(|p| p.as_str().is_some_and(|p| p.starts_with("genetlink")));
+        let family_id = spec.get("family-id").and_then(serde_json::Value::as_u64);
+        let groups = if generic { groups(&spec) } else { Vec::new() };
         let json = out.join(format!("{file}.json"));
         fs::write(&json, spec.to_string())?;
         writeln!(
             table,
             "Builtin {{ file: {file:?}, name: {name:?}, protocol: {protocol:?}, \
-             generic: {generic}, json: include_str!({:?}) }},",
+             generic: {generic}, family_id: {family_id:?}, groups: &{groups:?}, json: include_str!({:?}) }},",
             json.display().to_string()
         )
         .map_err(io::Error::other)?;
     }
     table.push(']');
     fs::write(out.join("specs.rs"), table)
+}
+
+/// The multicast groups whose numbers a generic family's spec knows.
+fn groups(spec: &serde_json::Value) -> Vec<(u64, &str)> {
+    let list = spec.get("mcast-groups").and_then(|groups| groups.get("list"));
+    let groups = list.and_then(serde_json::Value::as_array).into_iter().flatten();
+    groups.filter_map(|g| Some((g.get("value")?.as_u64()?, g.get("name")?.as_str()?))).collect()
 }

@@ -1,5 +1,6 @@
 //! What the command does: ties where records come from to where text goes.
 
+mod families;
 mod redact;
 mod serve;
 mod session;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub write: Option<PathBuf>,
     /// Spec files and folders to add.
     pub specs: Vec<PathBuf>,
+    /// Generic families by message type, beyond what the stream and the kernel say.
+    pub families: Vec<(u16, String)>,
     /// When to use colour.
     pub color: Color,
     /// How times are shown.
@@ -69,6 +72,8 @@ pub enum Task {
     Read(PathBuf),
     /// Say where the shim is.
     ShimPath,
+    /// Say what the specs describe.
+    ListFamilies,
 }
 
 /// When to use colour.
@@ -91,6 +96,7 @@ impl Plan {
             Task::Listen(socket) => self.listen(socket.as_deref()),
             Task::Read(path) => self.read(path),
             Task::ShimPath => print_shim_path(),
+            Task::ListFamilies => self.list_families(),
         };
         done.unwrap_or_else(|error| {
             say(format_args!("{error}"));
@@ -175,19 +181,35 @@ impl Plan {
         default_sink: fn() -> Sink,
         no_names: fn() -> NameTable,
     ) -> Result<Session, Error> {
-        let mut registry = Registry::builtin();
-        for path in &self.specs {
-            for warning in registry.add_path(path)? {
-                say(format_args!("{warning}"));
-            }
-        }
+        let registry = self.registry()?;
         let sink = match &self.output {
             Some(path) => Sink::create(path)?,
             None => default_sink(),
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
         let output = (self.format.make)(&self.style(&sink));
-        Ok(Session::new(registry, no_names, output, sink, capture, self.redact))
+        let mut session = Session::new(registry, no_names, output, sink, capture, self.redact);
+        session.give_families(&self.families);
+        Ok(session)
+    }
+
+    fn registry(&self) -> Result<Registry, Error> {
+        let mut registry = Registry::builtin();
+        for path in &self.specs {
+            for warning in registry.add_path(path)? {
+                say(format_args!("{warning}"));
+            }
+        }
+        Ok(registry)
+    }
+
+    fn list_families(&self) -> Result<u8, Error> {
+        let mut sink = match &self.output {
+            Some(path) => Sink::create(path)?,
+            None => Sink::stdout(),
+        };
+        sink.write(families::text(&self.registry()?).as_bytes())?;
+        Ok(exit::DONE)
     }
 
     fn style(&self, sink: &Sink) -> Style {

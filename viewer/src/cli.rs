@@ -22,7 +22,7 @@ use crate::error::{exit, say};
     after_help = AFTER_HELP,
     after_long_help = AFTER_LONG_HELP,
     group = ArgGroup::new("task").required(true)
-        .args(["command", "listen", "read", "shim_path", "generate"])
+        .args(["command", "listen", "read", "list_families", "shim_path", "generate"])
 )]
 struct Args {
     /// Program to run, and its arguments
@@ -96,6 +96,17 @@ struct Args {
     /// Add a spec file, or all of a folder (repeatable)
     #[arg(long, value_name = "FILE|DIR")]
     spec: Vec<PathBuf>,
+
+    /// Say that generic family ID (a message type) is NAME (repeatable)
+    ///
+    /// Where neither the stream nor the running kernel says what a family's number is, as in a capture
+    /// from elsewhere. A capture that is written keeps it.
+    #[arg(long, value_name = "ID=NAME", value_parser = generic_family)]
+    genl: Vec<(u16, String)>,
+
+    /// List the families that the specs describe, those of --spec too
+    #[arg(long)]
+    list_families: bool,
 
     /// Print the path of libnlhook.so, for LD_PRELOAD
     #[arg(long, exclusive = true)]
@@ -177,6 +188,7 @@ pub fn parse() -> Result<Plan, u8> {
 impl Args {
     fn into_plan(self) -> Plan {
         let task = match (self.listen, self.read, self.shim_path) {
+            _ if self.list_families => Task::ListFamilies,
             (Some(socket), ..) => Task::Listen(socket),
             (None, Some(file), _) => Task::Read(file),
             (None, None, true) => Task::ShimPath,
@@ -188,6 +200,7 @@ impl Args {
             output: self.output,
             write: self.write,
             specs: self.spec,
+            families: self.genl,
             color: match self.color {
                 When::Auto => Color::Auto,
                 When::Always => Color::Always,
@@ -205,6 +218,26 @@ impl Args {
             redact: self.redact,
         }
     }
+}
+
+/// `ID=NAME` of a generic family.
+fn generic_family(text: &str) -> Result<(u16, String), String> {
+    let (id, name) = text.split_once('=').ok_or("expected ID=NAME, as in 21=nl80211")?;
+    let number = match id.strip_prefix("0x") {
+        Some(hex) => u16::from_str_radix(hex, 16),
+        None => id.parse(),
+    };
+    let number = number.map_err(|_| format!("{id} is no message type: expected 16 to 65535"))?;
+    if number < 16 {
+        return Err(format!("{number} is a message of netlink's own: expected 16 to 65535"));
+    }
+    if name.is_empty() {
+        return Err(format!("no name for {number}: expected ID=NAME, as in 21=nl80211"));
+    }
+    if !name.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        return Err(format!("{name:?} is no family's name: expected printable ASCII"));
+    }
+    Ok((number, name.to_owned()))
 }
 
 /// The formats by name; the list of them is the outputs' own.
@@ -308,11 +341,31 @@ mod tests {
         assert_eq!(task("nlview --listen=/s"), Task::Listen(Some("/s".into())));
         assert_eq!(task("nlview -r -"), Task::Read("-".into()));
         assert_eq!(task("nlview --shim-path"), Task::ShimPath);
+        assert_eq!(task("nlview --list-families --spec x"), Task::ListFamilies);
         for line in ["nlview", "nlview -x", "nlview --listen ip", "nlview -r a ip"] {
             assert!(parse(line).is_err(), "{line}");
         }
         assert!(parse("nlview --listen -r a").is_err());
         assert!(parse("nlview --shim-path ip").is_err());
+    }
+
+    #[test]
+    fn families_by_number() {
+        let families = |line: &str| parse(line).map(|plan| plan.families);
+        assert_eq!(
+            families("nlview --genl 21=nl80211 --genl=0x1f=x=y ip").ok().unwrap(),
+            [(21, "nl80211".to_owned()), (31, "x=y".to_owned())]
+        );
+        for (value, reason) in [
+            ("nl80211", "expected ID=NAME, as in 21=nl80211"),
+            ("x=nl80211", "x is no message type: expected 16 to 65535"),
+            ("65536=a", "65536 is no message type: expected 16 to 65535"),
+            ("3=a", "3 is a message of netlink's own: expected 16 to 65535"),
+            ("21=", "no name for 21: expected ID=NAME"),
+        ] {
+            let error = families(&format!("nlview --genl {value} ip")).err().unwrap().to_string();
+            assert!(error.contains(reason) && error.contains("--genl"), "{error}");
+        }
     }
 
     #[test]

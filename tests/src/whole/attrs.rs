@@ -303,9 +303,14 @@ impl<'s> Builder<'s> {
     /// Two elements, whose types are their indexes.
     fn indexed(&mut self, spec: &'s Spec, item: &Value) -> Result<Payload, Why> {
         let mut element = item.clone();
-        let sub = text(item, "sub-type").unwrap_or("binary").to_owned();
-        element["type"] = Value::from(sub);
-        element.as_object_mut().expect("an item").remove("sub-type");
+        match item.get("element") {
+            Some(own) => element = own.clone(),
+            None => {
+                let sub = text(item, "sub-type").unwrap_or("binary").to_owned();
+                element["type"] = Value::from(sub);
+                element.as_object_mut().expect("an item").remove("sub-type");
+            }
+        }
         let names = text(item, "index-enum").and_then(|names| Entries::of(self.specs, spec, names));
         let offset = choose::signed(item, "index-offset").unwrap_or(0);
         let (mut bytes, mut nodes) = (Vec::new(), Vec::new());

@@ -40,7 +40,10 @@ impl Entries {
         for entry in list(definition, "entries") {
             let name = plain(if entry.is_object() { &entry["name"] } else { entry });
             let value = integer(entry, "value").unwrap_or(next);
-            next = value + 1;
+            // One that says its bits outright takes no place in the count.
+            if entry.get("mask").is_none() || entry.get("value").is_some() {
+                next = value + 1;
+            }
             let bit = u32::try_from(value).ok().and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0);
             let derived = format!("{prefix}{name}");
             all.push(Entry {

@@ -38,6 +38,8 @@ struct Show {
     names: NameTable,
     /// Makes a name table that knows nothing.
     no_names: fn() -> NameTable,
+    /// Generic families that the user has named.
+    families: Vec<(u16, String)>,
     output: Box<dyn Output>,
     sink: Sink,
     text: Vec<u8>,
@@ -60,6 +62,7 @@ impl Session {
             registry: Rc::new(registry),
             names: no_names(),
             no_names,
+            families: Vec::new(),
             output,
             sink,
             text: Vec::new(),
@@ -157,6 +160,14 @@ impl Session {
     /// Forgets all names.
     pub(super) fn forget_names(&mut self) {
         self.show.names = (self.show.no_names)();
+        self.show.name_families();
+    }
+
+    /// Takes names of generic families from the user, who knows better than the kernel but not than the
+    /// stream.
+    pub(super) fn give_families(&mut self, families: &[(u16, String)]) {
+        self.show.families = families.to_vec();
+        self.show.name_families();
     }
 
     /// Processes are gone. Those that had nothing to say but Hello leave it to us to say Bye for them.
@@ -256,7 +267,14 @@ impl Session {
 }
 
 impl Show {
+    fn name_families(&mut self) {
+        for (id, name) in &self.families {
+            self.names.give(*id, name);
+        }
+    }
+
     fn datagram(&mut self, protocol: u32, direction: Direction, bytes: &[u8]) {
+        self.names.observe_datagram(protocol, bytes);
         self.records = self.records.saturating_add(1);
         let names = self.names.scope(None, -1);
         let engine = Engine { registry: &self.registry, names: &names };

@@ -1,22 +1,25 @@
-//! Attributes: lists of them, and the forms of their payloads.
+//! Attributes: lists of them, by whatever says what they are.
 
 use super::context::{Decoder, Scope, Seen};
+use super::policy::{self, Form, Policy};
 use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, Value, Visitor};
-use crate::spec::model::{
-    AttrSet, ElementHeader, Enum, Format, Kind, Selector, TextKind, Union, When,
-};
+use crate::spec::model::{AttrSet, ElementHeader, Enum, Kind};
+use crate::wire::Step;
 use crate::wire::attr::{self, Attrs};
-use crate::wire::{self, Step};
 
 /// How the elements of a list of attributes are decoded.
 #[derive(Clone, Copy)]
-enum Elements<'a> {
+pub(super) enum Elements<'a> {
     /// By their number, in a set that may be unknown.
     Set(Option<&'a AttrSet>, bool),
     /// All alike; their types are indexes, which may have names.
     Alike(&'a Kind, Option<(&'a Enum, i64)>, Option<ElementHeader>),
     /// So many levels whose types are values, then a set.
     Levels(u8, &'a AttrSet),
+    /// By their number, by the kernel's own rules.
+    Ruled(&'a Policy, policy::Set),
+    /// All alike by such rules; their types are indexes.
+    RuledAlike(&'a Policy, policy::Set),
 }
 
 impl<'a> Elements<'a> {
@@ -32,7 +35,7 @@ impl<'a> Elements<'a> {
         match self {
             Self::Set(set, _) => set.and_then(header),
             Self::Alike(.., header) => header.map(on_the_wire),
-            Self::Levels(..) => None,
+            Self::Levels(..) | Self::Ruled(..) | Self::RuledAlike(..) => None,
         }
     }
 }
@@ -66,11 +69,42 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.list(Elements::Set(set, named), bytes, at, parent);
     }
 
-    fn list(&mut self, elements: Elements<'a>, bytes: &'a [u8], at: usize, parent: &Scope<'a, '_>) {
+    /// A list of attributes that have rules instead of a spec.
+    pub(super) fn ruled(
+        &mut self,
+        policy: &'a Policy,
+        rules: policy::Set,
+        bytes: &'a [u8],
+        at: usize,
+        parent: &Scope<'a, '_>,
+    ) {
+        self.list(Elements::Ruled(policy, rules), bytes, at, parent);
+    }
+
+    /// A list of lists of such attributes.
+    pub(super) fn ruled_array(
+        &mut self,
+        policy: &'a Policy,
+        rules: policy::Set,
+        bytes: &'a [u8],
+        at: usize,
+        parent: &Scope<'a, '_>,
+    ) {
+        self.list(Elements::RuledAlike(policy, rules), bytes, at, parent);
+    }
+
+    pub(super) fn list(
+        &mut self,
+        elements: Elements<'a>,
+        bytes: &'a [u8],
+        at: usize,
+        parent: &Scope<'a, '_>,
+    ) {
         let guarded = match elements {
             Elements::Set(set, _) => set.is_some_and(|set| set.guarded),
             Elements::Alike(kind, ..) => self.tables.holds(kind),
             Elements::Levels(_, set) => set.guarded,
+            Elements::Ruled(..) | Elements::RuledAlike(..) => false,
         };
         if parent.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
@@ -182,7 +216,12 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 Elements::Alike(kind, ..) => Some(kind),
                 _ => known.map(|attr| &attr.kind),
             };
-            if kind.is_some_and(|kind| self.is_flag(kind, scope)) {
+            let rule = match elements {
+                Elements::Ruled(policy, rules) => policy.rule(rules, number),
+                _ => None,
+            };
+            let is_flag = rule.is_some_and(|rule| rule.form == Form::Flag);
+            if is_flag || kind.is_some_and(|kind| self.is_flag(kind, scope)) {
                 self.visitor.value(Slot::Plain, &Value::Present);
             }
         } else {
@@ -196,6 +235,17 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
                 }
                 (Elements::Set(..), _) => self.unknown(&found, payload_at, scope),
+                (Elements::Ruled(policy, rules), _) => {
+                    let rule = policy.rule(rules, number);
+                    if !rule
+                        .is_some_and(|rule| self.by_rule(policy, rule, &found, payload_at, scope))
+                    {
+                        self.unknown(&found, payload_at, scope);
+                    }
+                }
+                (Elements::RuledAlike(policy, rules), _) => {
+                    self.ruled(policy, rules, found.payload, payload_at, scope);
+                }
                 (Elements::Alike(kind, ..), _) => {
                     self.payload(Slot::Plain, kind, found.payload, payload_at, scope);
                 }
@@ -213,230 +263,15 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.visitor.attr_end();
     }
 
-    /// An attribute that no spec describes: attributes if it says so and looks so, else bytes.
+    /// An attribute that no spec describes: attributes if it says so and looks so, else bytes. In a
+    /// family of which nothing is known it is enough that it can hardly be anything else.
     fn unknown(&mut self, found: &attr::Attr<'a>, at: usize, scope: &Scope<'a, '_>) {
-        let nested = found.raw_type & attr::NESTED != 0;
-        if nested && Attrs::plausible(found.payload, attr::TYPE_MASK) {
+        let nested =
+            found.raw_type & attr::NESTED != 0 && Attrs::plausible(found.payload, attr::TYPE_MASK);
+        if nested || (self.is_alien() && Attrs::likely(found.payload)) {
             self.attributes(None, false, found.payload, at, scope);
         } else {
-            self.bytes(Slot::Plain, found.payload, Opaque::Unknown);
+            self.unknown_bytes(found.payload);
         }
     }
-
-    /// A payload that is not empty, in the form that the spec gives.
-    pub(super) fn payload(
-        &mut self,
-        slot: Slot<'_>,
-        kind: &'a Kind,
-        bytes: &'a [u8],
-        at: usize,
-        scope: &Scope<'a, '_>,
-    ) {
-        if scope.depth >= MAX_DEPTH {
-            self.issue(at, IssueKind::TooDeep);
-            let guarded = self.tables.holds(kind);
-            return self.guarded(slot, at, bytes, Opaque::Unknown, guarded);
-        }
-        match kind {
-            Kind::Unknown => self.bytes(slot, bytes, Opaque::Unknown),
-            Kind::Flag => {
-                self.issue(at, IssueKind::Trailing { len: bytes.len() });
-                self.bytes(slot, bytes, Opaque::Trailing);
-            }
-            Kind::Scalar(scalar) => self.scalar(slot, scalar, bytes, at),
-            Kind::Text(kind) => self.text(slot, *kind, bytes),
-            Kind::Bytes => self.bytes(slot, bytes, Opaque::ByNature),
-            Kind::Ipv4 => self.ipv4(slot, bytes, at),
-            Kind::Ipv6 => self.ipv6(slot, bytes, at),
-            Kind::Ip => self.ip(slot, bytes),
-            Kind::Mac => self.visitor.value(slot, &Value::Mac { bytes, family: None }),
-            Kind::HwAddress => {
-                let family = self.address_family();
-                self.visitor.value(slot, &Value::Mac { bytes, family });
-            }
-            Kind::Uuid => self.uuid(slot, bytes, at),
-            Kind::Struct(id, then) => self.struct_payload(slot, (*id, *then), bytes, at, scope),
-            Kind::Array(element, size, names) => {
-                let guarded = self.tables.holds(kind);
-                if bytes.len() < *size {
-                    self.issue(at, IssueKind::WrongSize { need: *size, have: bytes.len() });
-                    return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
-                }
-                self.list_in(slot);
-                self.elements(element, *size, *names, bytes, at, scope);
-                let left = bytes.len().checked_rem(*size).unwrap_or(0);
-                let used = bytes.len().saturating_sub(left);
-                match bytes.get(used..).filter(|rest| guarded && !rest.is_empty()) {
-                    None => self.rest(slot, at, bytes, used),
-                    Some(rest) => {
-                        let at = at.saturating_add(used);
-                        self.issue(at, IssueKind::Trailing { len: rest.len() });
-                        self.guarded(Slot::Plain, at, rest, Opaque::Unreachable, true);
-                    }
-                }
-            }
-            Kind::Nest(set) => {
-                self.list_in(slot);
-                self.attributes(self.tables.set(*set), true, bytes, at, scope);
-            }
-            Kind::Indexed(kind, index, header) => {
-                let names = index
-                    .and_then(|index| Some((self.tables.enumeration(index.names)?, index.offset)));
-                self.list_in(slot);
-                self.list(Elements::Alike(kind, names, *header), bytes, at, scope);
-            }
-            Kind::TypeValue(levels, set) => match self.tables.set(*set) {
-                Some(set) => {
-                    self.list_in(slot);
-                    self.list(Elements::Levels(*levels, set), bytes, at, scope);
-                }
-                None => self.bytes(slot, bytes, Opaque::Unknown),
-            },
-            Kind::Union(id) => {
-                let tables = self.tables;
-                let union = tables.union(*id);
-                match union.and_then(|union| self.choose(union, bytes, scope)) {
-                    Some(format) if format.secret && self.hides(slot, at, bytes) => {}
-                    Some(format) => self.format(slot, format, bytes, at, scope),
-                    None => {
-                        self.issue(at, IssueKind::NoFormat);
-                        let guarded = union.is_some_and(|union| union.guarded);
-                        self.guarded(slot, at, bytes, Opaque::Unknown, guarded);
-                    }
-                }
-            }
-            Kind::Records { .. } => self.records(slot, kind, bytes, at, scope),
-            Kind::Room(len, kind) => {
-                let (own, room) = bytes.split_at_checked(*len).unwrap_or((bytes, &[]));
-                let zeros = room.iter().all(|b| *b == 0);
-                self.payload(slot, kind, if zeros { own } else { bytes }, at, scope);
-            }
-            Kind::Readable if is_text(bytes) => self.text(slot, TextKind::Attribute, bytes),
-            Kind::Readable => self.bytes(slot, bytes, Opaque::Unknown),
-            Kind::Pairs(style, keys) => self.pairs(slot, *style, *keys, bytes, scope.depth),
-            // It means something only where there is a table around.
-            Kind::Cut(_) => self.bytes(slot, bytes, Opaque::ByNature),
-            Kind::Differs(kinds) => {
-                let (real, strace) = &**kinds;
-                let kind = if V::STRACE { strace } else { real };
-                self.payload(slot, kind, bytes, at, scope);
-            }
-            Kind::Bitfield32(names) => self.bitfield32(slot, *names, bytes, at),
-            Kind::Bitmap(names, word) => self.bitmap(slot, *names, *word, bytes, at),
-            Kind::Command(scalar, family, side) => {
-                let tables = match family {
-                    Some(id) => self.family_tables(scope.selected(*id).map(|found| found.payload)),
-                    None => Some(self.tables),
-                };
-                self.command(slot, scalar, tables, *side, bytes, at);
-            }
-        }
-    }
-
-    /// Names the struct's member that the list which comes next stands in.
-    pub(super) fn list_in(&mut self, slot: Slot<'_>) {
-        if let Slot::Field(name) = slot {
-            self.visitor.field_begin(name);
-        }
-    }
-
-    /// Whether an attribute without payload says all by being there.
-    pub(super) fn is_flag(&self, kind: &'a Kind, scope: &Scope<'a, '_>) -> bool {
-        match kind {
-            Kind::Flag => true,
-            Kind::Union(id) => {
-                let format = self.tables.union(*id).and_then(|u| self.choose(u, &[], scope));
-                format.is_some_and(|f| f.header.is_none() && matches!(f.kind, Kind::Flag))
-            }
-            Kind::Differs(kinds) => {
-                self.is_flag(if V::STRACE { &kinds.1 } else { &kinds.0 }, scope)
-            }
-            _ => false,
-        }
-    }
-
-    fn format(
-        &mut self,
-        slot: Slot<'_>,
-        format: &'a Format,
-        bytes: &'a [u8],
-        at: usize,
-        scope: &Scope<'a, '_>,
-    ) {
-        let Some(st) = format.header.and_then(|id| self.tables.structure(id)) else {
-            return self.payload(slot, &format.kind, bytes, at, scope);
-        };
-        if bytes.len() < st.min_size {
-            self.issue(at, IssueKind::WrongSize { need: st.min_size, have: bytes.len() });
-            let guarded = st.guarded || self.tables.holds(&format.kind);
-            return self.guarded(slot, at, bytes, Opaque::WrongSize, guarded);
-        }
-        let used = wire::align(self.structure(slot, st, bytes, at, scope, false).max(st.size));
-        if let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
-            let scope = Scope::structure(st, bytes, scope);
-            self.payload(Slot::Plain, &format.kind, rest, at.saturating_add(used), &scope);
-        }
-    }
-
-    /// The form that a union takes here: that of the first selector which has one of its own, else
-    /// the one for all others.
-    pub(super) fn choose(
-        &self,
-        union: &'a Union,
-        bytes: &'a [u8],
-        scope: &Scope<'a, '_>,
-    ) -> Option<&'a Format> {
-        for selector in &union.selectors {
-            let (text, number) = self.selected(selector, bytes, scope);
-            let holds = |when: &When| match when {
-                When::Text(wanted) => text == Some(wanted.as_bytes()),
-                When::Number(wanted) => number == Some(*wanted),
-                When::Range(low, high) => number.is_some_and(|n| (*low..=*high).contains(&n)),
-                When::Always => false,
-            };
-            if let Some(format) = union.formats.iter().find(|f| f.when.iter().any(holds)) {
-                return Some(format);
-            }
-        }
-        union.formats.iter().find(|format| format.when.contains(&When::Always))
-    }
-
-    /// What a selector finds: text, a number.
-    fn selected(
-        &self,
-        selector: &Selector,
-        bytes: &[u8],
-        scope: &Scope<'a, '_>,
-    ) -> (Option<&'a [u8]>, Option<i64>) {
-        let number = match selector {
-            Selector::Attr(id) => {
-                let found = scope.selected(*id);
-                let number =
-                    found.as_ref().filter(|f| matches!(f.payload.len(), 1 | 2 | 4 | 8)).map(|f| {
-                        let big_endian = f.big_endian || cfg!(target_endian = "big");
-                        wire::number(f.payload, big_endian).cast_signed()
-                    });
-                return (found.map(|f| Value::text(f.payload, TextKind::CString)), number);
-            }
-            Selector::Header(name) => self
-                .header
-                .and_then(|(st, bytes)| super::context::member(self.tables, st, bytes, name)),
-            Selector::Struct(name) => scope.member(self.tables, name),
-            // Requests are not joined with their answers here.
-            Selector::Request(_) => None,
-            Selector::Length => i64::try_from(bytes.len()).ok(),
-            Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
-            Selector::Message => Some(i64::from(self.message_type)),
-            Selector::Command => self.command.map(i64::from),
-        };
-        (None, number)
-    }
-}
-
-/// Whether bytes are text that people write: printable, with a NUL at the end at most.
-fn is_text(bytes: &[u8]) -> bool {
-    let text = std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes));
-    text.is_ok_and(|text| {
-        !text.is_empty() && text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-    })
 }

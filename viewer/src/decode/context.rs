@@ -222,6 +222,17 @@ impl<V: Visitor> Decoder<'_, V> {
         self.visitor.value(slot, &Value::Bytes { bytes, why });
     }
 
+    /// Whether no spec says anything of the message's family.
+    pub(super) fn is_alien(&self) -> bool {
+        std::ptr::eq(self.tables, self.engine.registry.bare())
+    }
+
+    /// Shows bytes of which nothing is known.
+    pub(super) fn unknown_bytes(&mut self, bytes: &[u8]) {
+        let why = if self.is_alien() { Opaque::Alien } else { Opaque::Unknown };
+        self.bytes(Slot::Plain, bytes, why);
+    }
+
     /// Shows the rest of a payload that its value leaves, if there is one. In a struct's member,
     /// which has room for the longest form, zeros are no rest.
     pub(super) fn rest(&mut self, slot: Slot<'_>, at: usize, bytes: &[u8], used: usize) {

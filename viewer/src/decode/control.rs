@@ -112,7 +112,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     fn own_error(&self, protocol: u32, request: u16, errno: Value<'a>) -> Value<'a> {
         match errno {
             Value::Errno { v, name: None } if v < 0 && !V::STRACE && protocol != GENERIC => {
-                let operation = self.tables.resolve(request, true, false).operation;
+                let operation = self.tables.by_number(request, true).operation;
                 let names = operation.and_then(|op| self.tables.errors(op));
                 let name = names.and_then(|names| names.name_of(v.unsigned_abs().into()));
                 Value::Errno { v, name }

@@ -47,7 +47,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         };
         let v = wire::number(field, cfg!(target_endian = "big"));
         let sent = side == Side::Request || self.direction == Direction::Send;
-        let found = u16::try_from(v).ok().map(|number| tables.resolve(number, sent, false));
+        let found = u16::try_from(v).ok().map(|number| tables.by_number(number, sent));
         let name = found.filter(|found| !found.is_default).and_then(|found| found.operation);
         let value = Value::Enum {
             v,

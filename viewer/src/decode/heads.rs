@@ -4,6 +4,11 @@ use super::message::GENERIC;
 use super::{Engine, Value};
 
 impl<'e> Engine<'e> {
+    /// The generic family with this message type: the one that always has it, else as was learned.
+    pub(super) fn generic_family(&self, ty: u16) -> Option<&'e str> {
+        self.registry.reserved(ty).or_else(|| self.names.generic_family(ty))
+    }
+
     /// A positive error number, or 0.
     #[must_use]
     pub fn errno(&self, v: i32) -> Value<'e> {
@@ -18,11 +23,11 @@ impl<'e> Engine<'e> {
     #[must_use]
     pub fn request_type(&self, protocol: u32, ty: u16) -> Value<'e> {
         let name = match protocol {
-            GENERIC => self.names.generic_family(ty),
+            GENERIC => self.generic_family(ty),
             _ => self
                 .registry
                 .protocol(protocol)
-                .map(|tables| tables.resolve(ty, true, false))
+                .map(|tables| tables.by_number(ty, true))
                 .filter(|resolved| !resolved.is_default)
                 .and_then(|resolved| resolved.operation)
                 .map(|operation| &*operation.c_name),

@@ -1,34 +1,26 @@
-//! Messages: header, family, operation, fixed header; what follows is [`super::attrs`]'s.
+//! Messages: header, family, operation; what follows is [`super::body`]'s.
 
 use super::context::{Decoder, Scope};
 use super::value::Part;
 use super::{
-    Direction, Engine, IssueKind, List, MAX_DEPTH, MessageHead, Opaque, Order, Slot, StructHead,
-    StructStyle, TextKind, Value, Visitor,
+    Direction, Engine, IssueKind, List, MAX_DEPTH, MessageHead, Opaque, Order, Slot, Value, Visitor,
 };
-use crate::spec::model::{
-    Body, Class, Condition, EnumId, Kind, MemberKind, Operation, Rest, Shape, Struct,
-};
-use crate::wire::attr::Attrs;
+use crate::spec::model::{Class, Condition, EnumId, Operation};
+use crate::wire::Step;
 use crate::wire::message::{self, Message, Messages};
-use crate::wire::{self, Step};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
 pub(super) const GENERIC: u32 = crate::spec::GENERIC;
-/// `GENL_ID_CTRL`: the one family with a fixed number.
-const NLCTRL_ID: u16 = 0x10;
+/// The controller's number.
+pub(super) const NLCTRL_ID: u16 = 0x10;
 /// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
 pub(super) const MIN_TYPE: u16 = 0x10;
 /// `NLMSG_ERROR`.
 pub(super) const ERROR: u16 = 2;
 /// `NLMSG_DONE`.
 pub(super) const DONE: u16 = 3;
-/// `NLM_F_REQUEST`.
-const REQUEST: u16 = 1;
-/// `NLM_F_DUMP`.
-const DUMP: u16 = 0x300;
 /// Length of a `struct genlmsghdr`.
-const GENL_HEADER_LEN: usize = 4;
+pub(super) const GENL_HEADER_LEN: usize = 4;
 
 /// Decodes the bytes that one call moved on a socket of a protocol.
 pub fn datagram<V: Visitor>(
@@ -128,8 +120,7 @@ pub(super) fn one<V: Visitor>(
 ) -> bool {
     let ty = found.header.ty;
     let family = match protocol {
-        GENERIC if ty == NLCTRL_ID => Some("nlctrl"),
-        GENERIC if ty > NLCTRL_ID => engine.names.generic_family(ty),
+        GENERIC if ty >= MIN_TYPE => engine.generic_family(ty),
         _ => None,
     };
     let tables = match protocol {
@@ -176,7 +167,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             header.ty < MIN_TYPE && (tables.has_control() || (V::STRACE && self.is_no_body(found)));
         // The kernel answers a port; what it tells by itself comes from none.
         let unasked = generic && !sent && header.portid == 0;
-        let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent, unasked));
+        let skipped = if generic { GENL_HEADER_LEN } else { 0 };
+        let body = found.payload.get(skipped..).unwrap_or(&[]);
+        let holds = |when: &Condition| when.holds(body, header.flags);
+        let resolved = number.filter(|_| !control).map(|n| tables.resolve(n, sent, unasked, holds));
         let operation = resolved.and_then(|r| r.operation);
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
         self.hides_rest = listed.is_none() && tables.is_guarded();
@@ -229,7 +223,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     /// types as netlink's own only.
     fn is_no_body(&self, found: &Message<'_>) -> bool {
         let sent = self.direction == Direction::Send;
-        let operation = self.tables.resolve(found.header.ty, sent, false).operation;
+        let operation = self.tables.by_number(found.header.ty, sent).operation;
         let body = operation.and_then(|op| if sent { op.request } else { op.reply });
         let header = body.and_then(|body| body.header).and_then(|id| self.tables.structure(id));
         header.is_none_or(|st| found.payload.len() < st.min_size)
@@ -326,198 +320,5 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             },
             None => Value::uint(v, 2),
         }
-    }
-
-    /// The payload of a generic family's message.
-    fn generic(
-        &mut self,
-        operation: Option<&'a Operation>,
-        listed: Option<&'a Operation>,
-        header: &message::Nlmsghdr,
-        payload: &'a [u8],
-        at: usize,
-        scope: &Scope<'a, '_>,
-    ) {
-        let Some([command, version, reserved @ ..]) = payload.first_chunk::<GENL_HEADER_LEN>()
-        else {
-            return self.wrong_size(Slot::Plain, at, payload, GENL_HEADER_LEN);
-        };
-        let style = StructStyle::Members;
-        let head = StructHead { name: "genlmsghdr", short: false, fixed_header: true, style };
-        self.visitor.struct_begin(Slot::Plain, &head);
-        self.command = Some(*command);
-        let v = u64::from(*command);
-        let name = listed.map(|op| &*op.c_name);
-        let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
-        let command = Value::named(v, 1, name, label);
-        self.visitor.value(Slot::Field("cmd"), &command);
-        self.visitor.value(Slot::Field("version"), &Value::uint(u64::from(*version), 1));
-        if *reserved != [0, 0] {
-            let v = u64::from(u16::from_ne_bytes(*reserved));
-            let hint = super::Hint::Hex;
-            let value = Value::Uint { v, size: 2, order: Order::Host, hint };
-            self.visitor.value(Slot::Field("reserved"), &value);
-        }
-        self.visitor.struct_end();
-        let Some(rest) = payload.get(GENL_HEADER_LEN..).filter(|rest| !rest.is_empty()) else {
-            return;
-        };
-        let at = at.saturating_add(GENL_HEADER_LEN);
-        if operation.is_some() {
-            self.body(operation, header.flags, rest, at, scope);
-        } else if self.tables.is_guarded() {
-            self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);
-        } else {
-            self.attributes(None, false, rest, at, scope);
-        }
-    }
-
-    /// What follows the header of a message of some family.
-    fn body(
-        &mut self,
-        operation: Option<&'a Operation>,
-        flags: u16,
-        payload: &'a [u8],
-        at: usize,
-        scope: &Scope<'a, '_>,
-    ) {
-        let sent = self.direction == Direction::Send;
-        let body = operation.and_then(|op| {
-            let seen = |when: &Condition| !(V::STRACE && when.not_strace);
-            let mut variants = op.variants.iter();
-            let variant = variants.find(|(when, _)| seen(when) && when.holds(payload, flags));
-            let (first, second) =
-                if sent { (op.request, op.reply) } else { (op.reply, op.request) };
-            variant.map(|(_, body)| *body).or(first).or(second)
-        });
-        let Some(body) = body else {
-            return self.unknown_body(payload, at, scope);
-        };
-        self.known_body(body, payload, at, scope);
-    }
-
-    fn known_body(&mut self, body: Body, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
-        let tables = self.tables;
-        self.strace_unnamed = body.strace_unnamed;
-        let mut used = 0;
-        let header = body.header.and_then(|id| tables.structure(id));
-        if let Some(st) = header {
-            if V::STRACE && payload.len() < st.min_size && self.is_no_header(st, payload, at) {
-                return;
-            }
-            self.header = Some((st, payload));
-            let took = self.structure(Slot::Plain, st, payload, at, scope, true);
-            if payload.len() < st.min_size {
-                return;
-            }
-            // What follows begins behind its padding, whatever somebody left there.
-            used = wire::align(took.max(st.size.min(payload.len())));
-        }
-        let Some(rest) = payload.get(used..).filter(|rest| !rest.is_empty()) else { return };
-        let at = at.saturating_add(used);
-        if self.hides_rest {
-            return self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);
-        }
-        match body.rest {
-            Rest::Text => self.text(Slot::Plain, TextKind::Raw, rest),
-            Rest::Nothing => self.rest(Slot::Plain, at, rest, 0),
-            Rest::Raw => self.bytes(Slot::Plain, rest, Opaque::Unknown),
-            Rest::Shape(id) => {
-                if let Some(shape) = tables.shape(id) {
-                    self.shape(shape, rest, at, scope);
-                }
-            }
-            Rest::Attrs => {
-                let set = body.strace_set.filter(|_| V::STRACE).or(body.set);
-                let set = set.and_then(|id| tables.set(id));
-                if set.is_some() || (header.is_some() && !tables.is_guarded()) {
-                    self.attributes(set, set.is_some(), rest, at, scope);
-                } else {
-                    self.unknown_body(rest, at, scope);
-                }
-            }
-        }
-    }
-
-    /// strace shows what is too short for a header as bytes, unless that begins with a number that says
-    /// what the rest is; then that is shown. Whether it was bytes.
-    fn is_no_header(&mut self, st: &'a Struct, payload: &'a [u8], at: usize) -> bool {
-        match st.members.first().map(|member| &member.kind) {
-            Some(MemberKind::Scalar(_) | MemberKind::Bits(..)) => return false,
-            Some(MemberKind::Shape(_, Kind::Text(_))) if !st.guarded => {
-                self.text(Slot::Plain, TextKind::Raw, payload);
-            }
-            _ => self.guarded(Slot::Plain, at, payload, Opaque::WrongSize, st.guarded),
-        }
-        true
-    }
-
-    /// A payload that is no attributes, as long as the fixed header says.
-    fn shape(&mut self, shape: &'a Shape, rest: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
-        let member =
-            |name| self.header.and_then(|(st, b)| super::context::member(self.tables, st, b, name));
-        let said = shape.len.as_deref().and_then(member);
-        let said = said.and_then(|n| usize::try_from(n).ok()).unwrap_or(rest.len());
-        if said > rest.len() {
-            let len = u32::try_from(said).unwrap_or(u32::MAX);
-            self.issue(at, IssueKind::LengthTooLong { len, have: rest.len() });
-        }
-        let (own, after) = rest.split_at_checked(said).unwrap_or((rest, &[]));
-        if !own.is_empty() {
-            self.payload(Slot::Plain, &shape.kind, own, at, scope);
-        }
-        if !after.is_empty() {
-            let at = at.saturating_add(own.len());
-            self.issue(at, IssueKind::Trailing { len: after.len() });
-            let guarded = self.tables.holds(&shape.kind);
-            self.guarded(Slot::Plain, at, after, Opaque::Trailing, guarded);
-        }
-    }
-
-    /// A payload of which nothing is known: attributes if it can be nothing else by its lengths,
-    /// after a fixed header of some words if need be; else bytes.
-    fn unknown_body(&mut self, payload: &'a [u8], at: usize, scope: &Scope<'a, '_>) {
-        /// Types beyond this are more likely chance than attributes.
-        const LIKELY_TYPE: u16 = 255;
-        let attrs = payload.get(GENL_HEADER_LEN..).unwrap_or(&[]);
-        if self.tables.is_guarded() {
-            return self.guarded(Slot::Plain, at, payload, Opaque::Unknown, true);
-        }
-        if Attrs::plausible(payload, LIKELY_TYPE) {
-            self.attributes(None, false, payload, at, scope);
-        } else if Attrs::plausible(attrs, LIKELY_TYPE) {
-            let head = payload.get(..GENL_HEADER_LEN).unwrap_or(&[]);
-            self.bytes(Slot::Plain, head, Opaque::Unknown);
-            self.attributes(None, false, attrs, at.saturating_add(GENL_HEADER_LEN), scope);
-        } else {
-            self.bytes(Slot::Plain, payload, Opaque::Unknown);
-        }
-    }
-
-    /// A datagram of a protocol that has no message headers.
-    fn unframed(&mut self, bytes: &'a [u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        let scope = Scope::message(0);
-        let operation = self.tables.resolve(0, self.direction == Direction::Send, false).operation;
-        self.body(operation, 0, bytes, 0, &scope);
-    }
-}
-
-impl Condition {
-    /// Whether a message's payload and flags meet it.
-    fn holds(&self, payload: &[u8], flags: u16) -> bool {
-        self.byte
-            .as_ref()
-            .is_none_or(|(at, values)| payload.get(*at).is_some_and(|byte| values.contains(byte)))
-            && self.word.as_ref().is_none_or(|(at, values)| {
-                wire::u16_at(payload, *at).is_some_and(|word| values.contains(&word))
-            })
-            && self.prefix.as_ref().is_none_or(|prefix| payload.starts_with(prefix))
-            && self.min_len.is_none_or(|n| payload.len() >= n)
-            && self.max_len.is_none_or(|n| payload.len() <= n)
-            && self.request.is_none_or(|wanted| wanted == (flags & REQUEST != 0))
-            && self.dump.is_none_or(|wanted| wanted == (flags & DUMP == DUMP))
     }
 }

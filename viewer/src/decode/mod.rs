@@ -4,6 +4,7 @@
 //! linear in their number and at bounded depth; oddities are shown as [`Issue`]s where they occur.
 
 mod attrs;
+mod body;
 mod context;
 mod control;
 mod forms;
@@ -11,6 +12,9 @@ mod heads;
 mod issue;
 mod message;
 mod pairs;
+mod payload;
+mod policy;
+mod ruled;
 mod scalar;
 mod secret;
 mod structs;
@@ -20,6 +24,7 @@ mod visitor;
 
 pub use issue::{Issue, IssueKind};
 pub use message::{datagram, is_whole};
+pub use policy::Policy;
 pub use secret::secrets;
 pub use value::{Hint, Opaque, Order, Part, TextKind, Value, parts};
 pub use visitor::{
@@ -49,18 +54,31 @@ pub trait Names {
     fn interface(&self, index: u32) -> Option<&str>;
     /// The generic netlink family with this message type.
     fn generic_family(&self, id: u16) -> Option<&str>;
+    /// The multicast group of a generic family with this number, as `FAMILY/GROUP`.
+    fn generic_group(&self, number: u32) -> Option<&str>;
+    /// How long that family's own header is, before its attributes.
+    fn generic_header(&self, id: u16) -> usize;
+    /// What the kernel says of that family's attributes.
+    fn generic_policy(&self, id: u16) -> Option<&Policy>;
 }
 
 /// The multicast groups of a protocol.
 #[derive(Clone, Copy)]
-pub struct Groups<'e>(Option<&'e Tables>);
+pub struct Groups<'e> {
+    tables: Option<&'e Tables>,
+    /// Those of generic families have numbers at run time, but for a few.
+    generic: Option<(&'e Registry, &'e dyn Names)>,
+}
 
 impl<'e> Groups<'e> {
-    /// The C name of a group, by the number that NETLINK_ADD_MEMBERSHIP takes. Those of generic
-    /// families have numbers at run time only.
+    /// The name of a group, by the number that NETLINK_ADD_MEMBERSHIP takes: C's, or in generic
+    /// families `FAMILY/GROUP`.
     #[must_use]
     pub fn name(self, number: u32) -> Option<&'e str> {
-        self.0?.groups().find(|(_, n)| *n == Some(number)).map(|(name, _)| name)
+        if let Some((registry, names)) = self.generic {
+            return names.generic_group(number).or_else(|| registry.fixed_group(number));
+        }
+        self.tables?.groups().find(|(_, n)| *n == Some(number)).map(|(name, _)| name)
     }
 }
 
@@ -68,8 +86,12 @@ impl<'e> Engine<'e> {
     /// The multicast groups of a socket's protocol.
     #[must_use]
     pub fn groups(&self, protocol: i32) -> Groups<'e> {
-        let tables = u32::try_from(protocol).ok().and_then(|p| self.registry.protocol(p));
-        Groups(tables)
+        let protocol = u32::try_from(protocol).ok();
+        Groups {
+            tables: protocol.and_then(|p| self.registry.protocol(p)),
+            generic: (protocol == Some(crate::spec::GENERIC))
+                .then_some((self.registry, self.names)),
+        }
     }
 }
 
@@ -83,6 +105,18 @@ impl Names for NoNames {
     }
 
     fn generic_family(&self, _id: u16) -> Option<&str> {
+        None
+    }
+
+    fn generic_group(&self, _number: u32) -> Option<&str> {
+        None
+    }
+
+    fn generic_header(&self, _id: u16) -> usize {
+        0
+    }
+
+    fn generic_policy(&self, _id: u16) -> Option<&Policy> {
         None
     }
 }

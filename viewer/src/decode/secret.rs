@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::context::Decoder;
 use super::message::{MIN_TYPE, datagram};
-use super::{Direction, Engine, MessageHead, Opaque, Slot, Value, Visitor};
+use super::{Direction, Engine, IssueKind, MessageHead, Opaque, Slot, Value, Visitor};
 use crate::wire::message::HEADER_LEN;
 
 impl<V: Visitor> Decoder<'_, V> {
@@ -26,6 +26,26 @@ impl<V: Visitor> Decoder<'_, V> {
         }
         let why = if hidden { Opaque::Secret } else { why };
         self.visitor.value(slot, &Value::Bytes { bytes, why });
+    }
+
+    /// Shows the rest of a payload that its value leaves, if there is one; not if key material may be in
+    /// it.
+    pub(super) fn guarded_rest(
+        &mut self,
+        slot: Slot<'_>,
+        at: usize,
+        bytes: &[u8],
+        used: usize,
+        guarded: bool,
+    ) {
+        match bytes.get(used..).filter(|rest| guarded && !rest.is_empty()) {
+            None => self.rest(slot, at, bytes, used),
+            Some(rest) => {
+                let at = at.saturating_add(used);
+                self.issue(at, IssueKind::Trailing { len: rest.len() });
+                self.guarded(Slot::Plain, at, rest, Opaque::Unreachable, guarded);
+            }
+        }
     }
 
     /// Shows key material, if it is to be shown; false if it was hidden.

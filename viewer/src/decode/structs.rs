@@ -4,7 +4,7 @@ use super::context::{Decoder, Scope};
 use super::table::Taken;
 use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, StructStyle, Value, Visitor};
 use crate::spec::model::{
-    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Scalar, Struct,
+    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Order, Scalar, Struct,
 };
 use crate::wire;
 
@@ -185,7 +185,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     }
 
     fn bit_fields(&mut self, scalar: &'a Scalar, fields: &'a [BitField], field: &[u8]) {
-        let big = scalar.order == super::Order::Big || cfg!(target_endian = "big");
+        let big = scalar.order == Order::Big || cfg!(target_endian = "big");
         let mut left = wire::number(field, big);
         for bits in fields {
             let width = u32::from(bits.width).min(63);
@@ -196,7 +196,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let size = scalar.size;
             let value = match names {
                 Some(set) => Value::named(v, size, set.name_of(v), set.label.as_deref()),
-                None => Value::Uint { v, size, order: super::Order::Host, hint: bits.hint },
+                None => Value::Uint { v, size, order: Order::Host, hint: bits.hint },
             };
             self.visitor.value(Slot::Field(&bits.c_name), &value);
         }
@@ -258,7 +258,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.visitor.struct_begin(slot, &head);
         for (name, word) in [("value", value), ("selector", selector)] {
             let v = u64::from(u32::from_ne_bytes(*word));
-            let order = super::Order::Host;
+            let order = Order::Host;
             let value = match set {
                 Some(set) => {
                     Value::Flags { v, size: 4, order, set, more: None, label: set.label.as_deref() }
@@ -322,7 +322,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         at: usize,
         scope: &Scope<'a, '_>,
     ) {
-        let Kind::Records { record, length: (length_at, length_size), of_body, align, body } = kind
+        let Kind::Records { record, length: (length_at, length_size, order), of_body, align, body } =
+            kind
         else {
             return;
         };
@@ -337,7 +338,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let length_of = |rest: &[u8]| {
             let field = rest.get(*length_at..length_at.saturating_add(usize::from(*length_size)));
             field
-                .map(|f| wire::number(f, cfg!(target_endian = "big")))
+                .map(|f| wire::number(f, *order == Order::Big || cfg!(target_endian = "big")))
                 .and_then(|n| usize::try_from(n).ok())
                 .map(|n| if *of_body { n.saturating_add(st.size) } else { n })
         };
@@ -353,18 +354,24 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 break;
             };
             let own = rest.get(..len.min(rest.len())).unwrap_or(rest);
+            let front = rest.get(..st.size).unwrap_or(rest);
             let follows = own.get(st.size..).filter(|follows| !follows.is_empty());
+            let follows = body.as_ref().zip(follows);
             self.visitor.list_begin(List::Group, follows.is_some());
-            let record = rest.get(..st.size).unwrap_or(rest);
-            self.structure(Slot::Plain, st, record, here, scope, false);
+            if body.is_some() || own.len() < st.size {
+                self.structure(Slot::Plain, st, front, here, scope, false);
+            } else {
+                let used = self.structure(Slot::Plain, st, own, here, scope, false);
+                self.guarded_rest(Slot::Plain, here, own, used, guarded);
+            }
             if *of_body && len > rest.len() {
                 let len = u32::try_from(len).unwrap_or(u32::MAX);
                 self.issue(here, IssueKind::LengthTooLong { len, have: rest.len() });
             }
-            if let Some(follows) = follows {
+            if let Some((body, follows)) = follows {
                 let at = here.saturating_add(st.size);
                 // What follows may be chosen by the record.
-                let scope = Scope::structure(st, record, scope);
+                let scope = Scope::structure(st, front, scope);
                 self.payload(Slot::Plain, body, follows, at, &scope);
             }
             self.visitor.list_end(List::Group, follows.is_some());

@@ -11,6 +11,8 @@ pub enum Opaque {
     ByNature,
     /// Nothing is known of them.
     Unknown,
+    /// Nothing is known of them, nor of the family that they are of.
+    Alien,
     /// They are too short or too long for what they should be.
     WrongSize,
     /// They are left over after what was expected.

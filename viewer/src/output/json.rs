@@ -10,8 +10,8 @@ mod tests;
 mod value;
 
 use super::time::Clock;
-use super::{CallRecord, Datagram, Output, Style, escape, socket_names, text};
-use crate::decode::{self, Direction, Engine};
+use super::{CallRecord, Datagram, Output, Style, control, escape, socket_names, text};
+use crate::decode::{self, Direction, Engine, Groups};
 use crate::state::process::Process;
 use lines::{Lines, Scratch};
 use nlproto::function::Kind;
@@ -39,6 +39,7 @@ impl Json {
     /// Shows one call; `feed` drives the visitor through the bytes it moved.
     fn show_call(
         &mut self,
+        names: Option<Groups<'_>>,
         record: &CallRecord<'_>,
         out: &mut Vec<u8>,
         feed: impl FnOnce(&mut Lines<'_>),
@@ -48,15 +49,15 @@ impl Json {
         let moved = record.direction().is_some() && !call.payload.is_empty() && !record.failed();
         // What was only peeked at comes again with the call that takes it.
         if moved && !peek {
-            self.front(record, b"message");
+            self.front(names, record, b"message");
             let mut lines = Lines::new(out, &mut self.scratch, self.show_secrets);
             feed(&mut lines);
             return lines.finish();
         }
-        self.front(record, b"call");
+        self.front(names, record, b"call");
         out.extend_from_slice(&self.scratch.front);
         result(out, record);
-        arguments(out, record);
+        arguments(out, names, record);
         out.extend_from_slice(b"}\n");
     }
 
@@ -80,7 +81,7 @@ impl Json {
     }
 
     /// The keys that all lines of a call have, up to `record` and what is rare.
-    fn front(&mut self, record: &CallRecord<'_>, kind: &[u8]) {
+    fn front(&mut self, names: Option<Groups<'_>>, record: &CallRecord<'_>, kind: &[u8]) {
         let CallRecord { process, call, function, .. } = *record;
         let head = &call.head;
         let out = &mut self.scratch.front;
@@ -123,7 +124,12 @@ impl Json {
         if record.direction().is_some() {
             if let Some((portid, groups)) = address(call.name).filter(|peer| *peer != (0, 0)) {
                 out.extend_from_slice(b",\"peer\":");
-                socket_address(out, portid, groups);
+                socket_address(out, names, portid, groups);
+            }
+            if let Some(group) = control::group(call.control) {
+                out.extend_from_slice(b",\"group\":");
+                text::decimal(out, group);
+                group_name(out, names, group);
             }
             flags(out, b"call_flags", head.flags);
             flags(out, b"msg_flags", head.msg_flags);
@@ -152,7 +158,7 @@ fn result(out: &mut Vec<u8>, record: &CallRecord<'_>) {
 }
 
 /// What a call was given, where there is more to say than its name.
-fn arguments(out: &mut Vec<u8>, record: &CallRecord<'_>) {
+fn arguments(out: &mut Vec<u8>, names: Option<Groups<'_>>, record: &CallRecord<'_>) {
     let call = record.call;
     match record.function {
         Function::Socket => {
@@ -167,7 +173,7 @@ fn arguments(out: &mut Vec<u8>, record: &CallRecord<'_>) {
         Function::Bind | Function::Connect | Function::Getsockname => {
             out.extend_from_slice(b",\"address\":");
             match address(call.name) {
-                Some((portid, groups)) => socket_address(out, portid, groups),
+                Some((portid, groups)) => socket_address(out, names, portid, groups),
                 None => raw(out, call.name),
             }
         }
@@ -181,6 +187,11 @@ fn arguments(out: &mut Vec<u8>, record: &CallRecord<'_>) {
             match call.payload.first_chunk::<4>() {
                 Some(number) if call.payload.len() == 4 => {
                     text::decimal(out, i32::from_ne_bytes(*number));
+                    if level == socket_names::SOL_NETLINK
+                        && socket_names::MEMBERSHIP.contains(&name)
+                    {
+                        group_name(out, names, u32::from_ne_bytes(*number));
+                    }
                 }
                 _ => raw(out, call.payload),
             }
@@ -205,17 +216,41 @@ fn address(name: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// The groups of a mask are listed by the numbers that NETLINK_ADD_MEMBERSHIP takes.
-fn socket_address(out: &mut Vec<u8>, portid: u32, groups: u32) {
+fn socket_address(out: &mut Vec<u8>, names: Option<Groups<'_>>, portid: u32, groups: u32) {
     out.extend_from_slice(b"{\"portid\":");
     text::decimal(out, portid);
     out.extend_from_slice(b",\"groups\":[");
     let mut separator: &[u8] = b"";
-    for bit in (0..32).filter(|bit| groups & (1 << bit) != 0) {
+    let numbers = || (1..=32).filter(|number| groups & (1 << (number - 1)) != 0);
+    for number in numbers() {
         out.extend_from_slice(separator);
         separator = b",";
-        text::decimal(out, bit + 1);
+        text::decimal(out, number);
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
+    let name = |number| names.and_then(|names| names.name(number));
+    if numbers().any(|number| name(number).is_some()) {
+        let mut separator: &[u8] = b"";
+        out.extend_from_slice(b",\"group_names\":[");
+        for number in numbers() {
+            out.extend_from_slice(separator);
+            separator = b",";
+            match name(number) {
+                Some(name) => drop(escape::json(out, name.as_bytes())),
+                None => out.extend_from_slice(b"null"),
+            }
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
+}
+
+/// The name of a multicast group under a key, if it has one.
+fn group_name(out: &mut Vec<u8>, names: Option<Groups<'_>>, number: u32) {
+    if let Some(name) = names.and_then(|names| names.name(number)) {
+        out.extend_from_slice(b",\"group_name\":");
+        escape::json(out, name.as_bytes());
+    }
 }
 
 /// `MSG_*` flags under a key, if there are any.
@@ -302,7 +337,8 @@ impl Output for Json {
     fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
         let direction = record.direction().unwrap_or(Direction::Receive);
         let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
-        self.show_call(record, out, |lines| {
+        let names = Some(engine.groups(record.call.head.protocol));
+        self.show_call(names, record, out, |lines| {
             decode::datagram(engine, protocol, direction, record.call.payload, lines);
         });
     }

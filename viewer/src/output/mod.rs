@@ -7,8 +7,10 @@ use crate::decode::{Direction, Engine};
 use crate::state::process::Process;
 use nlproto::{Call, Function, Origin, Socket};
 
+mod control;
 mod errno_names;
 pub mod escape;
+mod guess;
 pub mod json;
 pub mod paint;
 #[cfg(test)]

@@ -26,6 +26,14 @@ pub fn hex(out: &mut Vec<u8>, v: u64, width: usize) {
     hex_digits(out, v, width);
 }
 
+/// The octal digits that the number has.
+pub fn octal(out: &mut Vec<u8>, v: u64) {
+    let significant = (64 - v.leading_zeros()).div_ceil(3).max(1);
+    for nth in (0..significant).rev() {
+        digit(out, v.checked_shr(nth.saturating_mul(3)).unwrap_or(0) & 7);
+    }
+}
+
 /// The hexadecimal digits that the number has, at least `width` of them.
 pub fn hex_digits(out: &mut Vec<u8>, v: u64, width: usize) {
     let significant = (64 - v.leading_zeros()).div_ceil(4) as usize;
@@ -133,6 +141,9 @@ mod tests {
         assert_eq!(text(|o| decimal(o, i64::MIN)), "-9223372036854775808");
         assert_eq!(text(|o| padded(o, 42, 6)), "000042");
         assert_eq!(text(|o| padded(o, 1_234_567, 6)), "1234567");
+        assert_eq!(text(|o| octal(o, 0o755)), "755");
+        assert_eq!(text(|o| octal(o, 0)), "0");
+        assert_eq!(text(|o| octal(o, u64::MAX)), "1777777777777777777777");
         assert_eq!(text(|o| hex(o, 0, 0)), "0x0");
         assert_eq!(text(|o| hex(o, 0xdead_beef, 0)), "0xdeadbeef");
         assert_eq!(text(|o| hex(o, 0x1f, 4)), "0x001f");

@@ -54,21 +54,8 @@ impl Clock {
     fn date_and_time(&mut self, second: i64) -> &[u8] {
         if self.second != Some(second) {
             self.second = Some(second);
-            let date = Date::from_days(second.div_euclid(DAY_S));
-            let of_day = second.rem_euclid(DAY_S).unsigned_abs();
-            let out = &mut self.text;
-            out.clear();
-            text::padded(out, date.year.unsigned_abs(), 4);
-            out.push(b'-');
-            text::padded(out, date.month, 2);
-            out.push(b'-');
-            text::padded(out, date.day, 2);
-            out.push(b'T');
-            text::padded(out, of_day / 3600, 2);
-            out.push(b':');
-            text::padded(out, of_day / 60 % 60, 2);
-            out.push(b':');
-            text::padded(out, of_day % 60, 2);
+            self.text.clear();
+            date_time(&mut self.text, second);
         }
         &self.text
     }
@@ -106,6 +93,23 @@ impl Clock {
         }
         out.push(b' ');
     }
+}
+
+/// Appends date and time of day, `2026-11-23T18:00:00`, of so many seconds since 1970.
+pub fn date_time(out: &mut Vec<u8>, second: i64) {
+    let date = Date::from_days(second.div_euclid(DAY_S));
+    let of_day = second.rem_euclid(DAY_S).unsigned_abs();
+    text::padded(out, date.year.unsigned_abs(), 4);
+    out.push(b'-');
+    text::padded(out, date.month, 2);
+    out.push(b'-');
+    text::padded(out, date.day, 2);
+    out.push(b'T');
+    text::padded(out, of_day / 3600, 2);
+    out.push(b':');
+    text::padded(out, of_day / 60 % 60, 2);
+    out.push(b':');
+    text::padded(out, of_day % 60, 2);
 }
 
 fn seconds(out: &mut Vec<u8>, ns: i128) {

@@ -24,7 +24,7 @@ mod visit;
 
 use super::paint::{self, Paint, Role};
 use super::time::Clock;
-use super::{CallRecord, Datagram, Output, Style, TimeStyle, escape, socket_names, text};
+use super::{CallRecord, Datagram, Output, Style, TimeStyle, control, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine, Groups};
 use crate::state::process::Process;
 use block::{Block, Scratch};
@@ -173,10 +173,8 @@ impl Tree {
             Origin::Libc => b"  in libc",
         };
         self.look.paint.put(note, Role::Dim, via);
-        let call = record.call;
-        let Some(SockaddrNl { portid, groups: mask, .. }) = SockaddrNl::read(call.name) else {
-            return;
-        };
+        let peer = SockaddrNl::read(record.call.name);
+        let (portid, mask) = peer.map_or((0, 0), |peer| (peer.portid, peer.groups));
         if portid != 0 {
             note.extend_from_slice(b"  ");
             self.look.paint.put(note, Role::Name, b"portid ");
@@ -185,6 +183,10 @@ impl Tree {
         if mask != 0 {
             note.extend_from_slice(b"  ");
             groups(note, &self.look, names, mask);
+        } else if let Some(number) = control::group(record.call.control) {
+            // Groups beyond 32 have no bit in an address.
+            self.look.paint.put(note, Role::Name, b"  group ");
+            group(note, &self.look, names, number);
         }
     }
 

@@ -7,7 +7,7 @@
 //! 16 > 14 00 00 00 10 00 05 00 01 00 00 00
 //!      00 00 00 00                        # goes on where the line begins with a blank
 //! %ifname 7 eth0                          # names for what follows
-//! %genl 21 nl80211
+//! %genl 21 nl80211                        # the rest of the line: names may have blanks
 //! %reset                                  # forgets all names
 //! ```
 //!
@@ -236,10 +236,10 @@ impl<R: Read, P: Fn(&str) -> Option<u32>> HexText<R, P> {
             "%genl" => {
                 let usage = "%genl ID NAME, with an ID below 65536";
                 let id = next().and_then(number).and_then(|id| u16::try_from(id).ok());
-                Item::GenericFamily(
-                    id.ok_or_else(|| wrong(usage))?,
-                    next().ok_or_else(|| wrong(usage))?,
-                )
+                let id = id.ok_or_else(|| wrong(usage))?;
+                // Some families have blanks in their names.
+                let name = after_words(&self.line, 2).ok_or_else(|| wrong(usage))?;
+                return Ok(Item::GenericFamily(id, name));
             }
             "%reset" => Item::Reset,
             _ => return Err(wrong("%ifname, %genl or %reset")),
@@ -308,6 +308,16 @@ fn number(text: &str) -> Option<u32> {
     }
 }
 
+/// What follows so many words of a line, if that is anything.
+fn after_words(line: &[u8], count: usize) -> Option<&str> {
+    let mut rest = line.trim_ascii();
+    for _ in 0..count {
+        let end = rest.iter().position(u8::is_ascii_whitespace)?;
+        rest = rest.get(end..)?.trim_ascii_start();
+    }
+    std::str::from_utf8(rest).ok().filter(|rest| !rest.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,6 +384,8 @@ mod tests {
             good("%ifname 7 eth0 # x\n%genl 21 nl80211\n%reset\n"),
             ["Interface(7, \"eth0\")", "GenericFamily(21, \"nl80211\")", "Reset"]
         );
+        assert_eq!(good("%genl 31 802.15.4 MAC  # x\n"), ["GenericFamily(31, \"802.15.4 MAC\")"]);
+        assert_eq!(bad("%genl 31"), "1:1: expected %genl ID NAME, with an ID below 65536");
         assert_eq!(bad("%ifname x eth0"), "1:1: expected %ifname INDEX NAME");
         assert_eq!(bad("%ifname 7"), "1:1: expected %ifname INDEX NAME");
         assert_eq!(bad("%genl 65536 x"), "1:1: expected %genl ID NAME, with an ID below 65536");

@@ -211,7 +211,10 @@ impl Compiler<'_> {
                 value: number,
                 mask: mask.unwrap_or(bit),
             });
-            next = next.wrapping_add(1);
+            // One that says its bits outright takes no place in the count.
+            if mask.is_none() || value.is_some() {
+                next = next.wrapping_add(1);
+            }
         }
         index_enum(&mut compiled);
         Ok(compiled)
@@ -292,6 +295,12 @@ fn hint(text: &str) -> Option<Hint> {
         "usecs" => Hint::Usecs,
         "nsecs" => Hint::Nsecs,
         "bytes" => Hint::Bytes,
+        "kbytes" => Hint::Kbytes,
+        "kbits" => Hint::Kbits,
+        "millicelsius" => Hint::Millicelsius,
+        "unix-time" => Hint::UnixTime,
+        "unix-nsecs" => Hint::UnixNsecs,
+        "octal" => Hint::Octal,
         "bytes-per-second" => Hint::BytesPerSecond,
         "mbps" => Hint::Mbps,
         "hz" => Hint::Hz,

@@ -15,6 +15,10 @@ pub(super) struct Builtin {
     pub(super) protocol: Option<u64>,
     /// Whether it is a generic netlink family.
     pub(super) generic: bool,
+    /// The number that a generic family always has.
+    pub(super) family_id: Option<u16>,
+    /// The numbers and names of a generic family's multicast groups that always have the same number.
+    pub(super) groups: &'static [(u32, &'static str)],
     /// The spec.
     pub(super) json: &'static str,
 }

@@ -240,17 +240,39 @@ impl Tables {
         self.groups.iter().map(|(name, number)| (&**name, *number))
     }
 
-    /// The operation of a message type or command, in the direction it has. An answer and a
-    /// notification may have the same number; `unasked` says which of them it is.
+    /// The operation of a message type or command, where no more is known of the message.
     #[must_use]
-    pub fn resolve(&self, number: u16, sent: bool, unasked: bool) -> Resolved<'_> {
+    pub fn by_number(&self, number: u16, sent: bool) -> Resolved<'_> {
+        self.resolve(number, sent, false, |_| false)
+    }
+
+    /// The operation of a message type or command, in the direction it has. An answer and a
+    /// notification may have the same number; `unasked` says which of them it is, unless the answer has
+    /// a condition.
+    #[must_use]
+    pub fn resolve(
+        &self,
+        number: u16,
+        sent: bool,
+        unasked: bool,
+        holds: impl Fn(&Condition) -> bool,
+    ) -> Resolved<'_> {
         let listed = self.operations.get(&number).and_then(|candidates| {
             let goes =
                 |op: &&Operation| if sent { op.request.is_some() } else { op.reply.is_some() };
+            let condition = |op: &Operation| op.reply_when.as_ref().filter(|_| !sent).map(&holds);
             candidates
                 .iter()
-                .find(|op| goes(op) && op.unasked == unasked)
-                .or_else(|| candidates.iter().find(goes))
+                .find(|op| goes(op) && condition(op) == Some(true))
+                .or_else(|| {
+                    let fits = |op: &&Operation| goes(op) && condition(op).is_none();
+                    let mut fitting = candidates.iter().filter(fits);
+                    let alike = |op: &&Operation| op.unasked == unasked;
+                    let of_kind = fitting.clone().find(alike);
+                    of_kind
+                        .or_else(|| candidates.iter().filter(goes).find(alike))
+                        .or_else(|| fitting.next())
+                })
                 .or_else(|| candidates.first())
         });
         if listed.is_some() {

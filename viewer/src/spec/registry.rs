@@ -35,6 +35,10 @@ pub struct Registry {
     sources: Vec<Source>,
     protocols: BTreeMap<u32, OnceCell<Option<Tables>>>,
     generic: BTreeMap<String, OnceCell<Option<Tables>>>,
+    /// Generic families that always have the same number.
+    reserved: BTreeMap<u16, Box<str>>,
+    /// Multicast groups of generic families that always have the same number, as `FAMILY/GROUP`.
+    fixed_groups: BTreeMap<u32, Box<str>>,
     bare: OnceCell<Tables>,
 }
 
@@ -43,12 +47,14 @@ pub struct Registry {
 pub struct Overview {
     /// The family.
     pub family: String,
-    /// Its netlink protocol.
+    /// Its netlink protocol; none if it is what families share.
     pub protocol: Option<u32>,
     /// Messages, attributes, structs and enums it describes.
     pub counts: [usize; 4],
     /// The headers its facts come from.
     pub headers: Vec<String>,
+    /// Files of the kernel's own that they come from too.
+    pub kernel_sources: Vec<String>,
 }
 
 impl Registry {
@@ -59,9 +65,15 @@ impl Registry {
             sources: Vec::new(),
             protocols: BTreeMap::new(),
             generic: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            fixed_groups: BTreeMap::new(),
             bare: OnceCell::new(),
         };
         for builtin in BUILTIN {
+            if let Some(id) = builtin.family_id {
+                registry.reserved.insert(id, builtin.name.into());
+            }
+            registry.fix_groups(builtin.name, builtin.groups.iter().copied());
             registry.add(Source {
                 name: builtin.name.to_owned(),
                 protocol: builtin.protocol.and_then(|p| u32::try_from(p).ok()),
@@ -71,6 +83,12 @@ impl Registry {
             });
         }
         registry
+    }
+
+    fn fix_groups<'g>(&mut self, family: &str, groups: impl Iterator<Item = (u32, &'g str)>) {
+        for (number, group) in groups {
+            self.fixed_groups.insert(number, format!("{family}/{group}").into());
+        }
     }
 
     fn add(&mut self, source: Source) {
@@ -112,7 +130,7 @@ impl Registry {
 
     fn add_file(&mut self, path: &Path) -> Result<Vec<String>, Error> {
         let (file, unknown) = load::user(path)?;
-        let (name, protocol) = (file.name.clone(), file.protonum);
+        let (name, protocol, family_id) = (file.name.clone(), file.protonum, file.family_id);
         let generic = file.is_generic();
         if !generic && protocol.is_none() {
             return Err(Error::Meaning {
@@ -120,6 +138,13 @@ impl Registry {
                 place: "protonum".to_owned(),
                 reason: "a netlink-raw family needs a protonum".to_owned(),
             });
+        }
+        if let Some(id) = family_id {
+            self.reserved.insert(id, name.as_str().into());
+        }
+        if generic {
+            let groups = file.mcast_groups.list.iter();
+            self.fix_groups(&name, groups.filter_map(|g| Some((g.value?, &*g.name))));
         }
         let cell = OnceCell::new();
         let _first = cell.set(Some(Rc::new(file)));
@@ -181,6 +206,18 @@ impl Registry {
         each(self.bare());
     }
 
+    /// The generic family that always has this message type.
+    #[must_use]
+    pub fn reserved(&self, id: u16) -> Option<&str> {
+        self.reserved.get(&id).map(|name| &**name)
+    }
+
+    /// The multicast group of a generic family that always has this number, as `FAMILY/GROUP`.
+    #[must_use]
+    pub fn fixed_group(&self, number: u32) -> Option<&str> {
+        self.fixed_groups.get(&number).map(|name| &**name)
+    }
+
     /// Tables that know netlink itself and no family.
     #[must_use]
     pub fn bare(&self) -> &Tables {
@@ -223,16 +260,26 @@ impl Registry {
                     file.definitions.iter().filter(|d| kind.contains(&d.r#type.as_str())).count()
                 };
                 let header = file.uapi_header.as_ref().map(super::schema::Scalar::text);
+                let mut headers: Vec<_> =
+                    header.into_iter().chain(file.headers.iter().cloned()).collect();
+                let mut seen = std::collections::BTreeSet::new();
+                headers.retain(|header| seen.insert(header.clone()));
                 Some(Overview {
                     family: source.name.clone(),
-                    protocol: if source.generic { Some(GENERIC) } else { source.protocol },
+                    // What has no messages of its own and names no protocol is what families share.
+                    protocol: match source.generic {
+                        true if file.operations.list.is_empty() => None,
+                        true => Some(GENERIC),
+                        false => source.protocol,
+                    },
                     counts: [
                         file.operations.list.len(),
                         attributes.map(|s| s.attributes.len()).sum(),
                         of(&["struct"]),
                         of(&["enum", "flags"]),
                     ],
-                    headers: header.into_iter().chain(file.headers.iter().cloned()).collect(),
+                    headers,
+                    kernel_sources: file.kernel_sources.clone(),
                 })
             })
             .collect()

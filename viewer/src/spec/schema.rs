@@ -56,8 +56,10 @@ pub(super) struct File {
     pub(super) name: String,
     pub(super) protocol: Option<String>,
     pub(super) protonum: Option<u32>,
+    pub(super) family_id: Option<u16>,
     pub(super) uapi_header: Option<Scalar>,
     pub(super) headers: Vec<String>,
+    pub(super) kernel_sources: Vec<String>,
     pub(super) import: Vec<String>,
     pub(super) r#match: Option<Match>,
     pub(super) type_split: Option<String>,
@@ -188,6 +190,7 @@ pub(super) struct Item {
     pub(super) keys: Option<String>,
     pub(super) names: Option<Vec<String>>,
     pub(super) base: Option<u32>,
+    pub(super) element: Option<Box<Self>>,
     pub(super) count: Option<Scalar>,
     pub(super) element_header: Option<ElementHeader>,
     pub(super) used: Option<String>,
@@ -291,6 +294,7 @@ pub(super) struct Exchange {
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct Side {
     pub(super) value: Option<u32>,
+    pub(super) r#match: Option<Match>,
     pub(super) c_name: Option<String>,
     pub(super) attribute_set: Option<String>,
     pub(super) fixed_header: Option<String>,
@@ -321,6 +325,7 @@ pub(super) struct Match {
     pub(super) max_len: Option<usize>,
     pub(super) request: Option<bool>,
     pub(super) dump: Option<bool>,
+    pub(super) first_attr: Option<OneOrMany<u16>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

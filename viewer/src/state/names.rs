@@ -1,21 +1,22 @@
-//! Names of numbers that only the running system knows: interfaces and generic families.
+//! What only the running system knows: names of interfaces, of generic families and their multicast
+//! groups, and what the kernel says of such a family's attributes.
 //!
-//! They are learned from the stream (a link message names its interface, the controller's answers
-//! name families, whoever asked), else asked of the kernel that the viewer runs on, where that is
-//! the one that the process runs on too. What was asked goes into a capture, so that a replay
-//! elsewhere shows the same text.
+//! It is learned from the stream (a link message names its interface, the controller's answers
+//! name families and groups, whoever asked), else asked of the kernel that the viewer runs on, where
+//! that is the one that the process runs on too. What was asked goes into a capture, so that a
+//! replay elsewhere shows the same text.
+
+mod kernel;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 
-use elsa::FrozenVec;
+use elsa::{FrozenMap, FrozenVec};
 use nlproto::{Call, Name, NameKind};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 
+use self::kernel::Kernel;
 use super::process::Process;
-use crate::decode::Names;
+use crate::decode::{Names, Policy};
 use crate::wire::Step;
 use crate::wire::attr::Attrs;
 use crate::wire::message::{Message, Messages, Nlmsghdr};
@@ -27,17 +28,18 @@ const NEWLINK: u16 = 16;
 const IFINFOMSG_LEN: usize = 16;
 const IFINFOMSG_INDEX: usize = 4;
 const IFLA_IFNAME: u16 = 3;
-/// `GENL_ID_CTRL`, `CTRL_CMD_NEWFAMILY`, `CTRL_CMD_GETFAMILY`.
+/// `GENL_ID_CTRL`, and those of its commands that tell of families.
 const NLCTRL: u16 = 16;
 const CTRL_NEWFAMILY: u8 = 1;
-const CTRL_GETFAMILY: u8 = 3;
+const CTRL_NEWMCAST_GRP: u8 = 7;
+const CTRL_GETPOLICY: u8 = 10;
 const GENLMSGHDR_LEN: usize = 4;
 const CTRL_FAMILY_ID: u16 = 1;
 const CTRL_FAMILY_NAME: u16 = 2;
-/// `NLM_F_REQUEST | NLM_F_DUMP`.
-const DUMP: u16 = 0x301;
-/// `NLMSG_ERROR` and `NLMSG_DONE`.
-const LAST: [u16; 2] = [2, 3];
+const CTRL_HDRSIZE: u16 = 4;
+const CTRL_MCAST_GROUPS: u16 = 7;
+const CTRL_MCAST_GRP_NAME: u16 = 1;
+const CTRL_MCAST_GRP_ID: u16 = 2;
 
 /// So many names are kept before all are forgotten, so that interfaces that come and go do not fill
 /// the memory.
@@ -72,14 +74,42 @@ impl Known {
     }
 }
 
+/// What the kernel says of the attributes of generic families, by message type. An empty one says
+/// that it has been asked in vain.
+#[derive(Default)]
+struct Policies {
+    by_family: FrozenMap<u16, Box<Policy>>,
+    /// How much they are together.
+    len: usize,
+}
+
+impl Policies {
+    fn learn(&mut self, family: u16, message: &Message<'_>) {
+        if message.payload.first() != Some(&CTRL_GETPOLICY) {
+            return;
+        }
+        if self.len > MOST {
+            *self = Self::default();
+        }
+        let policy = self.by_family.as_mut().entry(family).or_default();
+        let before = policy.len();
+        policy.learn(message);
+        self.len = self.len.saturating_add(policy.len()).saturating_sub(before);
+    }
+}
+
 /// All names.
 #[derive(Default)]
 pub struct NameTable {
     interfaces: Known,
     families: Known,
+    groups: Known,
+    /// Lengths of the headers that generic families have of their own, by message type.
+    headers: RefCell<HashMap<u16, usize>>,
+    policies: Policies,
     kernel: Option<Kernel>,
-    /// What the kernel said, not yet taken into the capture.
-    asked: RefCell<Vec<(NameKind, Key, Option<String>)>>,
+    /// What was not in the stream, not yet taken into the capture.
+    asked: RefCell<Vec<(NameKind, Key, Vec<u8>)>>,
 }
 
 impl NameTable {
@@ -89,35 +119,78 @@ impl NameTable {
         Self { kernel: Some(Kernel::new()), ..Self::default() }
     }
 
-    /// Learns from the messages that a call received.
+    /// Learns from the messages that a call moved.
     pub fn observe(&mut self, process: &Process, call: &Call<'_>) {
-        if self.interfaces.texts.len() > MOST {
-            self.interfaces = Known::default();
-        }
         let place = place(process, call.head.fd);
-        match call.head.protocol {
-            NETLINK_ROUTE => messages(call.payload, |message| {
+        self.learn(place, call.head.protocol, call.payload);
+    }
+
+    /// Learns from a datagram of a text. Which systems' interfaces they are is only known to who wrote
+    /// it, and names them there.
+    pub fn observe_datagram(&mut self, protocol: u32, bytes: &[u8]) {
+        if i32::try_from(protocol) == Ok(NETLINK_GENERIC) {
+            self.learn(0, NETLINK_GENERIC, bytes);
+        }
+    }
+
+    fn learn(&mut self, place: u64, protocol: i32, bytes: &[u8]) {
+        for known in [&mut self.interfaces, &mut self.families, &mut self.groups] {
+            if known.texts.len() > MOST {
+                *known = Known::default();
+            }
+        }
+        match protocol {
+            NETLINK_ROUTE => messages(bytes, |message| {
                 if let Some((index, name)) = link(message) {
                     self.interfaces.learn((place, index), Some(name));
                 }
             }),
-            NETLINK_GENERIC => messages(call.payload, |message| {
+            NETLINK_GENERIC => messages(bytes, |message| {
                 if let Some((id, name)) = family(message) {
                     self.families.learn((0, u32::from(id)), Some(name));
+                    groups(message, name, |number, name| {
+                        self.groups.learn((0, number), Some(name));
+                    });
                 }
+                self.controller(message);
             }),
             _ => {}
         }
     }
 
-    /// Takes a name from a capture, or from a person.
+    /// Takes a name from a capture.
     pub fn add(&mut self, name: &Name<'_>) {
         let text = std::str::from_utf8(name.name).ok().filter(|text| !text.is_empty());
+        let key = (name.netns, name.id);
         if name.kind == NameKind::Interface as u32 {
-            self.interfaces.learn((name.netns, name.id), text);
+            self.interfaces.learn(key, text);
         } else if name.kind == NameKind::GenericFamily as u32 {
-            self.families.learn((name.netns, name.id), text);
+            self.families.learn(key, text.filter(|text| is_plain(text)));
+        } else if name.kind == NameKind::GenericGroup as u32 {
+            self.groups.learn(key, text.filter(|text| is_plain(text)));
+        } else if name.kind == NameKind::GenericPolicy as u32 {
+            messages(name.name, |message| self.controller(message));
         }
+    }
+
+    /// Takes in what the controller says of a family beside its name.
+    fn controller(&mut self, message: &Message<'_>) {
+        if let Some(id) = family_id(message) {
+            self.policies.learn(id, message);
+            self.header(message);
+        }
+    }
+
+    /// Takes in the length of a family's own header. Returns whether it has one.
+    fn header(&self, message: &Message<'_>) -> bool {
+        let Some((id, len)) = header(message) else { return false };
+        self.headers.borrow_mut().insert(id, len);
+        len != 0
+    }
+
+    /// Takes the name of a generic family from a person, for the capture too.
+    pub fn give(&mut self, id: u16, name: &str) {
+        self.ask(&self.families, NameKind::GenericFamily, (0, u32::from(id)), Some(name));
     }
 
     /// The names as a process sees them on one of its sockets; without a process those of [`add`].
@@ -134,21 +207,52 @@ impl NameTable {
         }
     }
 
-    /// What the kernel has said since the last call, for the capture.
+    /// What was not in the stream but is known since the last call, for the capture.
     pub fn take_asked(&self, mut each: impl FnMut(&Name<'_>)) {
         for (kind, (netns, id), name) in self.asked.borrow_mut().drain(..) {
-            let name = name.as_deref().unwrap_or_default().as_bytes();
-            each(&Name { kind: kind as u32, id, netns, name });
+            each(&Name { kind: kind as u32, id, netns, name: &name });
         }
     }
 
-    fn ask(&self, kind: NameKind, key: Key, name: Option<String>) {
-        let known = match kind {
-            NameKind::Interface => &self.interfaces,
-            NameKind::GenericFamily => &self.families,
-        };
-        known.learn(key, name.as_deref());
-        self.asked.borrow_mut().push((kind, key, name));
+    fn ask(&self, known: &Known, kind: NameKind, key: Key, name: Option<&str>) {
+        known.learn(key, name);
+        self.keep(kind, key, name.unwrap_or_default().as_bytes());
+    }
+
+    /// For the capture.
+    fn keep(&self, kind: NameKind, key: Key, bytes: &[u8]) {
+        self.asked.borrow_mut().push((kind, key, bytes.to_vec()));
+    }
+
+    /// Asks the kernel for all generic families and their groups. What the stream has said holds.
+    fn ask_families(&self, kernel: &Kernel) {
+        kernel.families(&mut |message, bytes| {
+            let Some((id, name)) = family(message) else { return };
+            let key = (0, u32::from(id));
+            if self.families.look_up(key).is_none() {
+                self.ask(&self.families, NameKind::GenericFamily, key, Some(name));
+                if self.header(message) {
+                    self.keep(NameKind::GenericPolicy, key, bytes);
+                }
+            }
+            groups(message, name, |number, name| {
+                let key = (0, number);
+                if self.groups.look_up(key).is_none() {
+                    self.ask(&self.groups, NameKind::GenericGroup, key, Some(name));
+                }
+            });
+        });
+    }
+
+    /// Asks the kernel what it says of a family's attributes.
+    fn ask_policy(&self, kernel: &Kernel, id: u16) -> &Policy {
+        let mut policy = Box::<Policy>::default();
+        kernel.policy(id, &mut |message, bytes| {
+            if policy.learn(message) {
+                self.keep(NameKind::GenericPolicy, (0, u32::from(id)), bytes);
+            }
+        });
+        self.policies.by_family.insert(id, policy)
     }
 }
 
@@ -177,95 +281,45 @@ impl Names for Scope<'_> {
             return found;
         }
         let kernel = self.table.kernel.as_ref().filter(|_| self.here && index != 0)?;
-        self.table.ask(NameKind::Interface, key, kernel.interface(index));
+        let name = kernel.interface(index);
+        self.table.ask(&self.table.interfaces, NameKind::Interface, key, name.as_deref());
         self.table.interfaces.look_up(key).flatten()
     }
 
     fn generic_family(&self, id: u16) -> Option<&str> {
+        let families = &self.table.families;
         let key = (0, u32::from(id));
-        if let Some(found) = self.table.families.look_up(key) {
+        if let Some(found) = families.look_up(key) {
             return found;
         }
-        let kernel = self.table.kernel.as_ref()?;
-        let mut found = false;
-        kernel.families(&mut |family, name| {
-            found |= family == id;
-            let key = (0, u32::from(family));
-            if self.table.families.look_up(key).is_none() {
-                self.table.ask(NameKind::GenericFamily, key, Some(name.to_owned()));
-            }
-        });
-        if !found {
-            self.table.ask(NameKind::GenericFamily, key, None);
+        self.table.ask_families(self.table.kernel.as_ref()?);
+        if families.look_up(key).is_none() {
+            self.table.ask(families, NameKind::GenericFamily, key, None);
         }
-        self.table.families.look_up(key).flatten()
-    }
-}
-
-/// The kernel that the viewer runs on.
-struct Kernel {
-    /// Inode of the viewer's own network namespace.
-    netns: Option<u64>,
-    socket: Option<OwnedFd>,
-}
-
-impl Kernel {
-    fn new() -> Self {
-        let netns = std::fs::metadata("/proc/self/ns/net").ok().map(|m| m.ino());
-        let socket = rustix::net::socket_with(
-            AddressFamily::UNIX,
-            SocketType::DGRAM,
-            SocketFlags::CLOEXEC,
-            None,
-        );
-        Self { netns, socket: socket.ok() }
+        families.look_up(key).flatten()
     }
 
-    /// Whether a process's socket lives in the viewer's own network namespace.
-    fn is_home(&self, process: &Process, fd: i32) -> bool {
-        let cookie = process.sockets.get(&fd).map_or(0, |socket| socket.netns_cookie);
-        let moved = cookie != 0 && process.netns_cookie != 0 && cookie != process.netns_cookie;
-        process.netns != 0 && self.netns == Some(process.netns) && !moved
-    }
-
-    fn interface(&self, index: u32) -> Option<String> {
-        rustix::net::netdevice::index_to_name(self.socket.as_ref()?, index).ok()
-    }
-
-    /// Calls `each` with the id and name of every generic family.
-    fn families(&self, each: &mut dyn FnMut(u16, &str)) {
-        let _unavailable = Self::try_families(each);
-    }
-
-    fn try_families(each: &mut dyn FnMut(u16, &str)) -> rustix::io::Result<()> {
-        let socket = rustix::net::socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            Some(netlink::GENERIC),
-        )?;
-        // nlmsghdr: length, type, flags, sequence number, port id; genlmsghdr: command, version.
-        let mut request = Vec::with_capacity(20);
-        request.extend_from_slice(&20u32.to_ne_bytes());
-        request.extend_from_slice(&NLCTRL.to_ne_bytes());
-        request.extend_from_slice(&DUMP.to_ne_bytes());
-        request.extend_from_slice(&[0; 8]);
-        request.extend_from_slice(&[CTRL_GETFAMILY, 2, 0, 0]);
-        let kernel = netlink::SocketAddrNetlink::new(0, 0);
-        rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel)?;
-        let mut room = vec![0; 64 << 10];
-        let mut last = false;
-        while !last {
-            let (len, _) = rustix::net::recv(&socket, room.as_mut_slice(), RecvFlags::empty())?;
-            last = len == 0;
-            messages(room.get(..len).unwrap_or_default(), |message| {
-                last |= LAST.contains(&message.header.ty);
-                if let Some((id, name)) = family(message) {
-                    each(id, name);
-                }
-            });
+    fn generic_group(&self, number: u32) -> Option<&str> {
+        let groups = &self.table.groups;
+        if let Some(found) = groups.look_up((0, number)) {
+            return found;
         }
-        Ok(())
+        self.table.ask_families(self.table.kernel.as_ref()?);
+        if groups.look_up((0, number)).is_none() {
+            self.table.ask(groups, NameKind::GenericGroup, (0, number), None);
+        }
+        groups.look_up((0, number)).flatten()
+    }
+
+    fn generic_header(&self, id: u16) -> usize {
+        self.table.headers.borrow().get(&id).copied().unwrap_or(0)
+    }
+
+    fn generic_policy(&self, id: u16) -> Option<&Policy> {
+        match self.table.policies.by_family.get(&id) {
+            Some(policy) => Some(policy),
+            None => Some(self.table.ask_policy(self.table.kernel.as_ref()?, id)),
+        }
     }
 }
 
@@ -287,15 +341,54 @@ fn link<'a>(message: &Message<'a>) -> Option<(u32, &'a str)> {
     Some((index, text(name)?))
 }
 
-/// The generic family that an answer of the controller names.
-fn family<'a>(message: &Message<'a>) -> Option<(u16, &'a str)> {
+/// What the controller says of a family: command and attributes.
+fn told<'a>(message: &Message<'a>) -> Option<(u8, &'a [u8])> {
     let Message { header: Nlmsghdr { ty: NLCTRL, .. }, payload, .. } = message else {
         return None;
     };
-    let attrs =
-        payload.get(GENLMSGHDR_LEN..).filter(|_| payload.first() == Some(&CTRL_NEWFAMILY))?;
-    let id = crate::wire::u16_at(attribute(attrs, CTRL_FAMILY_ID)?, 0)?;
-    Some((id, text(attribute(attrs, CTRL_FAMILY_NAME)?)?))
+    Some((*payload.first()?, payload.get(GENLMSGHDR_LEN..)?))
+}
+
+fn family_id(message: &Message<'_>) -> Option<u16> {
+    crate::wire::u16_at(attribute(told(message)?.1, CTRL_FAMILY_ID)?, 0)
+}
+
+/// The generic family that the controller names.
+fn family<'a>(message: &Message<'a>) -> Option<(u16, &'a str)> {
+    let (command, attrs) = told(message)?;
+    if ![CTRL_NEWFAMILY, CTRL_NEWMCAST_GRP].contains(&command) {
+        return None;
+    }
+    let name = text(attribute(attrs, CTRL_FAMILY_NAME)?).filter(|name| is_plain(name))?;
+    Some((family_id(message)?, name))
+}
+
+/// Whether the name of a family or group can stand anywhere, in comments too. The kernel's all can.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && !name.contains("*/")
+}
+
+/// A family and the length of its own header, where the controller says that.
+fn header(message: &Message<'_>) -> Option<(u16, usize)> {
+    let (_, attrs) = told(message).filter(|(command, _)| *command == CTRL_NEWFAMILY)?;
+    let len = crate::wire::u32_at(attribute(attrs, CTRL_HDRSIZE)?, 0)?;
+    Some((family_id(message)?, usize::try_from(len).ok()?))
+}
+
+/// Calls `each` with the number and the name of every multicast group that the controller names.
+fn groups(message: &Message<'_>, family: &str, mut each: impl FnMut(u32, &str)) {
+    let groups = told(message).and_then(|(_, attrs)| attribute(attrs, CTRL_MCAST_GROUPS));
+    for step in Attrs::new(groups.unwrap_or_default()) {
+        let Step::Element(group) = step else { continue };
+        let number = attribute(group.payload, CTRL_MCAST_GRP_ID).unwrap_or_default();
+        let name = attribute(group.payload, CTRL_MCAST_GRP_NAME).unwrap_or_default();
+        if let (Some(number), Some(name)) = (crate::wire::u32_at(number, 0), text(name)) {
+            let name = format!("{family}/{name}");
+            if is_plain(&name) {
+                each(number, &name);
+            }
+        }
+    }
 }
 
 fn attribute(bytes: &[u8], number: u16) -> Option<&[u8]> {

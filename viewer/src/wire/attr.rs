@@ -22,6 +22,8 @@ pub const NESTED: u16 = 0x8000;
 pub const NET_BYTEORDER: u16 = 0x4000;
 /// The bits of `nla_type` that are the type.
 pub const TYPE_MASK: u16 = 0x3fff;
+/// Types beyond this are more likely chance than attributes.
+pub const LIKELY_TYPE: u16 = 255;
 
 /// How the elements of a list begin that are no `struct nlattr`: a type and a length, of one or two
 /// bytes each.
@@ -149,6 +151,34 @@ impl<'a> Attrs<'a> {
         self.at = at.saturating_add(taken.min(rest.len()));
         let more = !self.ended && rest.len() > taken;
         Step::Element(Attr { at, len, raw_type, payload, cut: full > rest.len(), more })
+    }
+
+    /// Whether `bytes` can hardly be anything but attributes, though nothing says that they are: without
+    /// a flaw, of small types, with something in them, and padded with zeros. Types from 0 on are an
+    /// array's indexes.
+    #[must_use]
+    pub fn likely(bytes: &'a [u8]) -> bool {
+        let mut count = 0u16;
+        let mut zero_based = false;
+        let mut content = false;
+        for step in Self::new(bytes) {
+            let Step::Element(attr) = step else { return false };
+            let end = attr.at.saturating_add(usize::from(attr.len));
+            let padding = bytes.get(end..align(end).min(bytes.len())).unwrap_or(&[]);
+            let sound = usize::from(attr.len) >= HEADER_LEN && !attr.cut;
+            if !sound || attr.number() > LIKELY_TYPE || padding.iter().any(|b| *b != 0) {
+                return false;
+            }
+            match attr.number() {
+                0 if count == 0 => zero_based = true,
+                0 => return false,
+                number if zero_based && number != count => return false,
+                _ => {}
+            }
+            content |= !attr.payload.is_empty();
+            count = count.saturating_add(1);
+        }
+        content && (count > 1 || !zero_based)
     }
 }
 

@@ -3,6 +3,7 @@
 mod captures;
 mod classic;
 mod decoded;
+mod families;
 mod generic;
 mod listening;
 mod nfnetlink;

@@ -29,7 +29,7 @@ fn received(feed: impl FnOnce(&mut Lines<'_>)) -> String {
         &[],
         |_| {},
         |record| {
-            Json::new(&STYLE).show_call(record, &mut out, feed);
+            Json::new(&STYLE).show_call(None, record, &mut out, feed);
         },
     );
     String::from_utf8_lossy(&out).into_owned()
@@ -43,7 +43,7 @@ fn life(
 ) -> String {
     let mut out = Vec::new();
     samples::call(function, payload, name, edit, |record| {
-        Json::new(&STYLE).show_call(record, &mut out, |_| {});
+        Json::new(&STYLE).show_call(None, record, &mut out, |_| {});
     });
     String::from_utf8_lossy(&out).into_owned()
 }

@@ -1,6 +1,7 @@
 //! Values as JSON.
 
 use crate::decode::{Enum, Opaque, Part, TextKind, Value, parts};
+use crate::output::guess::{Guess, guess};
 use crate::output::{escape, text};
 
 /// Appends a value, and where it does not say all, `,"raw":…`.
@@ -71,9 +72,12 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
             out.extend_from_slice(b",\"secret\":");
             text::decimal(out, bytes.len());
         }
-        Value::Bytes { bytes, .. } => {
+        Value::Bytes { bytes, why } => {
             out.extend_from_slice(b"null");
             raw_bytes(out, bytes);
+            if why == Opaque::Alien {
+                maybe(out, bytes);
+            }
         }
     }
 }
@@ -160,6 +164,16 @@ fn raw_number(out: &mut Vec<u8>, v: u64) {
 fn raw_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(b",\"raw\":");
     quoted(out, |out| text::hex_bytes(out, bytes));
+}
+
+/// Appends what bytes might be.
+fn maybe(out: &mut Vec<u8>, bytes: &[u8]) {
+    let Some(guess) = guess(bytes) else { return };
+    out.extend_from_slice(b",\"maybe\":");
+    match guess {
+        Guess::Number(number) => text::decimal(out, number),
+        Guess::Text(text) => drop(escape::json(out, text)),
+    }
 }
 
 /// Appends in quotes what needs no escapes.

@@ -228,7 +228,8 @@ impl Arguments<'_, '_> {
         dec(self.out, u64::from(head.iov_count));
         if !call.control.is_empty() {
             self.text(", msg_control=");
-            control::messages(self.out, call.control, self.style.string_limit);
+            let groups = self.engine.groups(head.protocol);
+            control::messages(self.out, groups, call.control, self.style.string_limit);
         }
         self.text(", msg_controllen=");
         dec(self.out, head.control_len);

@@ -8,7 +8,8 @@
 //! ```
 //! on 64-bit machines (cmsg(3)); the traced program's word size is the viewer's own.
 
-use super::lexical::{dec, hex, hex_string, signed};
+use super::lexical::{comment, dec, hex, hex_string, signed};
+use crate::decode::Groups;
 use crate::output::socket_names::{self, SOL_NETLINK, SOL_SOCKET};
 
 const HEADER_LEN: usize = 16;
@@ -21,7 +22,7 @@ const PKTINFO: i32 = 3;
 const LISTEN_ALL_NSID: i32 = 8;
 
 /// Writes all control messages, as a list.
-pub(super) fn messages(out: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+pub(super) fn messages(out: &mut Vec<u8>, groups: Groups<'_>, bytes: &[u8], limit: usize) {
     let mut rest = bytes;
     let mut separator: &[u8] = b"";
     out.push(b'[');
@@ -37,7 +38,7 @@ pub(super) fn messages(out: &mut Vec<u8>, bytes: &[u8], limit: usize) {
         let level = i32::from_ne_bytes([*v0, *v1, *v2, *v3]);
         let ty = i32::from_ne_bytes([*t0, *t1, *t2, *t3]);
         let end = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
-        message(out, (len, level, ty), rest.get(HEADER_LEN..end).unwrap_or(&[]), limit);
+        message(out, groups, (len, level, ty), rest.get(HEADER_LEN..end).unwrap_or(&[]), limit);
         if end < HEADER_LEN {
             break;
         }
@@ -46,7 +47,13 @@ pub(super) fn messages(out: &mut Vec<u8>, bytes: &[u8], limit: usize) {
     out.push(b']');
 }
 
-fn message(out: &mut Vec<u8>, (len, level, ty): (u64, i32, i32), data: &[u8], limit: usize) {
+fn message(
+    out: &mut Vec<u8>,
+    groups: Groups<'_>,
+    (len, level, ty): (u64, i32, i32),
+    data: &[u8],
+    limit: usize,
+) {
     out.extend_from_slice(b"{cmsg_len=");
     dec(out, len);
     out.extend_from_slice(b", cmsg_level=");
@@ -67,17 +74,26 @@ fn message(out: &mut Vec<u8>, (len, level, ty): (u64, i32, i32), data: &[u8], li
     }
     if !data.is_empty() {
         out.extend_from_slice(b", cmsg_data=");
-        content(out, level, ty, data, limit);
+        content(out, groups, (level, ty), data, limit);
     }
     out.push(b'}');
 }
 
-fn content(out: &mut Vec<u8>, level: i32, ty: i32, data: &[u8], limit: usize) {
+fn content(
+    out: &mut Vec<u8>,
+    groups: Groups<'_>,
+    (level, ty): (i32, i32),
+    data: &[u8],
+    limit: usize,
+) {
     let word = |at: usize| data.get(at..)?.first_chunk().map(|b| u32::from_ne_bytes(*b));
     match (level, ty, word(0)) {
         (SOL_NETLINK, PKTINFO, Some(group)) => {
             out.extend_from_slice(b"{group=");
             dec(out, u64::from(group));
+            if let Some(name) = groups.name(group) {
+                comment(out, name);
+            }
             out.push(b'}');
         }
         (SOL_NETLINK, LISTEN_ALL_NSID, Some(nsid)) | (SOL_SOCKET, RIGHTS, Some(nsid)) => {

@@ -194,8 +194,10 @@ impl<'b> Block<'b> {
     pub(super) fn member(&mut self, row: usize, name: &[u8], value: Option<&Value<'_>>) {
         let look = self.look;
         let out = self.item(row);
-        look.paint.put(out, Role::Name, name);
-        out.push(b' ');
+        if !name.is_empty() {
+            look.paint.put(out, Role::Name, name);
+            out.push(b' ');
+        }
         if let Some(value) = value {
             value::put(&mut self.scratch.rows, look, value);
         }

@@ -180,6 +180,21 @@ fn long_bytes_stand_in_a_block() {
 }
 
 #[test]
+fn what_nothing_is_known_of_is_guessed_at() {
+    for (bytes, expected) in [
+        (&[7, 0, 0, 0][..], "07 00 00 00  4 B, 7?"),
+        (b"wlan0\0", "77 6c 61 6e 30 00  6 B, \"wlan0\"?"),
+        (&[0xc0, 0, 2, 1], "c0 00 02 01  4 B"),
+        (&[1, b'a', b'b', b'c'], "01 61 62 63  |.abc|  4 B"),
+    ] {
+        let shown = received(&STYLE, |block| {
+            block.value(Slot::Plain, &Value::Bytes { bytes, why: Opaque::Alien });
+        });
+        assert!(shown.ends_with(&format!("{expected}\n")), "{shown}");
+    }
+}
+
+#[test]
 fn strings_and_bytes_are_limited() {
     let style = Style { string_limit: 3, ..STYLE };
     let shown = received(&style, |block| Samples::new().everything(block));

@@ -3,8 +3,11 @@
 use super::Look;
 use super::rows::Rows;
 use crate::decode::{Enum, Hint, Opaque, Part, TextKind, Value, parts};
+use crate::output::guess::{Guess, guess};
 use crate::output::paint::Role;
-use crate::output::{escape, text};
+use crate::output::{escape, text, time};
+
+const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Whether a value is the one that says nothing where it stands among others.
 pub(super) fn is_zero(value: &Value<'_>) -> bool {
@@ -110,6 +113,23 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
             let word: &[u8] = if v == 1 { b"true" } else { b"false" };
             return look.paint.put(out, Role::Constant, word);
         }
+        Hint::Octal => {
+            out.push(b'0');
+            return text::octal(out, v);
+        }
+        Hint::Millicelsius => return thousandths(out, look, v, " °C"),
+        Hint::UnixTime | Hint::UnixNsecs if v > 0 => {
+            let (second, rest) = match hint {
+                Hint::UnixTime => (v, None),
+                _ => (v / NS_PER_SECOND, Some(v % NS_PER_SECOND)),
+            };
+            time::date_time(out, i64::try_from(second).unwrap_or(i64::MAX));
+            if let Some(rest) = rest {
+                out.push(b'.');
+                text::padded(out, rest, 9);
+            }
+            return out.push(b'Z');
+        }
         // INFINITY_LIFE_TIME, as addresses have it that do not expire.
         Hint::Seconds if v == u64::from(u32::MAX) => {
             return look.paint.put(out, Role::Constant, b"forever");
@@ -138,6 +158,8 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
         Hint::Nsecs => b" ns",
         Hint::Picoseconds => b" ps",
         Hint::Bytes => b" B",
+        Hint::Kbytes => b" KiB",
+        Hint::Kbits => b" kbit/s",
         Hint::BytesPerSecond => b" B/s",
         Hint::Mbps => b" Mb/s",
         Hint::Hz => b" Hz",
@@ -147,6 +169,8 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
         Hint::Dbm => b" dBm",
         Hint::Percent => b" %",
         Hint::None | Hint::Uid | Hint::Gid | Hint::Pid | Hint::Fd | Hint::Port | Hint::Bool => b"",
+        // Zero is no time.
+        Hint::UnixTime | Hint::UnixNsecs => b"",
     };
     if hint == Hint::PrefixLen {
         out.push(b'/');
@@ -155,6 +179,16 @@ fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
     if !unit.is_empty() {
         look.paint.put(out, Role::Dim, unit);
     }
+}
+
+/// A number of thousandths.
+fn thousandths(out: &mut Vec<u8>, look: &Look, v: u64, unit: &str) {
+    text::decimal(out, v / 1000);
+    if !v.is_multiple_of(1000) {
+        out.push(b'.');
+        text::padded(out, v % 1000, 3);
+    }
+    look.paint.put(out, Role::Dim, unit.as_bytes());
 }
 
 /// A handle as tc writes it: `major:minor` in hexadecimal, a zero left out.
@@ -283,8 +317,11 @@ fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
     }
     let shown = bytes.get(..look.string_limit).unwrap_or(bytes);
     let graphic = shown.iter().filter(|b| b.is_ascii_graphic()).count();
-    let readable =
-        why != Opaque::ByNature && graphic > 1 && graphic.saturating_mul(2) > shown.len();
+    let guess = guess(bytes).filter(|_| why == Opaque::Alien && shown.len() == bytes.len());
+    let readable = why != Opaque::ByNature
+        && graphic > 1
+        && graphic.saturating_mul(2) > shown.len()
+        && guess.is_none();
     for (n, line) in shown.chunks(16).enumerate() {
         let out = if n > 0 { rows.item() } else { rows.text() };
         text::hex_joined(out, line, b' ');
@@ -302,6 +339,26 @@ fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
             out.extend_from_slice("… ".as_bytes());
             text::decimal(out, bytes.len());
             out.extend_from_slice(b" bytes");
+        });
+    } else if why == Opaque::Alien {
+        let out = rows.text();
+        look.paint.with(out, Role::Dim, |out| {
+            out.extend_from_slice(b"  ");
+            text::decimal(out, bytes.len());
+            out.extend_from_slice(b" B");
+            match guess {
+                Some(Guess::Number(number)) => {
+                    out.extend_from_slice(b", ");
+                    text::decimal(out, number);
+                    out.push(b'?');
+                }
+                Some(Guess::Text(text)) => {
+                    out.extend_from_slice(b", \"");
+                    let _whole = escape::terminal(out, text, look.string_limit);
+                    out.extend_from_slice(b"\"?");
+                }
+                None => {}
+            }
         });
     }
 }

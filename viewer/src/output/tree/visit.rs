@@ -178,6 +178,8 @@ impl Visitor for Block<'_> {
         }
         let row = match (self.top(), slot) {
             (Some(Frame::Attr { row }), _) => row,
+            // As C has it, members of a struct without a name are those of the one around it.
+            (Some(Frame::Struct { row, .. }), Slot::Field("")) => row,
             (Some(Frame::Struct { row, .. } | Frame::Array { row, open: true, .. }), slot) => {
                 braces = true;
                 if let Slot::Field(name) = slot {
@@ -206,13 +208,23 @@ impl Visitor for Block<'_> {
     }
 
     fn struct_end(&mut self) {
-        if let Some(Frame::Struct { row, braces, shown, zeros, .. }) = self.top() {
+        let Some(Frame::Struct { row, braces, shown, zeros, .. }) = self.top() else {
+            self.pop();
+            return;
+        };
+        if braces {
             self.zeros(row, zeros, shown > 0);
-            if braces {
-                return self.close_bracket(b'}');
-            }
+            return self.close_bracket(b'}');
         }
         self.pop();
+        match self.scratch.frames.last_mut() {
+            // Without a name it was a part of the one around it.
+            Some((Frame::Struct { shown: all_shown, zeros: all_zeros, .. }, _)) => {
+                *all_shown = all_shown.saturating_add(shown);
+                *all_zeros = all_zeros.saturating_add(zeros);
+            }
+            _ => self.zeros(row, zeros, shown > 0),
+        }
     }
 
     fn field_begin(&mut self, name: &str) {

@@ -86,7 +86,8 @@ impl Tables {
             Kind::Indexed(kind, ..) | Kind::Room(_, kind) => self.holds(kind),
             Kind::Union(id) => self.union(*id).is_some_and(|union| union.guarded),
             Kind::Records { record, body, .. } => {
-                self.structure(*record).is_some_and(|st| st.guarded) || self.holds(body)
+                self.structure(*record).is_some_and(|st| st.guarded)
+                    || body.as_ref().is_some_and(|body| self.holds(body))
             }
             Kind::Differs(kinds) => self.holds(&kinds.0) || self.holds(&kinds.1),
             _ => false,

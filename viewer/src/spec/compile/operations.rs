@@ -84,6 +84,7 @@ impl Compiler<'_> {
             strace_class: class,
             header_flags: None,
             unasked: false,
+            reply_when: None,
             request,
             reply,
             variants: Vec::new(),
@@ -116,6 +117,10 @@ impl Compiler<'_> {
         let side = |pick: fn(&Exchange) -> Option<&Side>| {
             [&written.r#do, &written.dump].into_iter().flatten().find_map(pick)
         };
+        let mut reply_when = match side(|e| e.reply.as_ref()).and_then(|s| s.r#match.as_ref()) {
+            Some(written) => Some(self.condition(file, place, written)?),
+            None => None,
+        };
         let header_flags = match &written.header_flags {
             Some(reference) => Some(self.enum_ref(file, place, reference)?),
             None => None,
@@ -146,6 +151,7 @@ impl Compiler<'_> {
                     let strace =
                         written.strace.as_ref().and_then(|strace| strace.c_name.as_deref());
                     op.strace_name = strace.map(Into::into);
+                    op.reply_when = reply_when.take();
                     at.push(op);
                 }
             }
@@ -167,11 +173,15 @@ impl Compiler<'_> {
             None => at.iter_mut().find(|op| op.reply.is_none() || !asynchronous),
         };
         match target {
-            Some(op) => op.reply = op.reply.or(Some(body)),
+            Some(op) => {
+                op.reply = op.reply.or(Some(body));
+                op.reply_when = op.reply_when.take().or(reply_when);
+            }
             None => {
                 let name = own_name.as_deref().unwrap_or(&c_name);
                 let mut op = Self::named(family, name, class, None, Some(body));
                 op.unasked = asynchronous;
+                op.reply_when = reply_when;
                 at.push(op);
             }
         }
@@ -289,6 +299,7 @@ impl Compiler<'_> {
             request: written.request,
             dump: written.dump,
             not_strace: false,
+            first_attr: written.first_attr.as_ref().map(|n| n.iter().copied().collect()),
         })
     }
 

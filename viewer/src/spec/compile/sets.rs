@@ -220,8 +220,10 @@ impl Compiler<'_> {
                     Some(header) => Some(element_header(file, place, header)?),
                     None => None,
                 };
-                let element =
-                    Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() };
+                let element = match &item.element {
+                    Some(element) => (**element).clone(),
+                    None => Item { r#type: item.sub_type.clone(), sub_type: None, ..item.clone() },
+                };
                 Kind::Indexed(Box::new(self.shape(file, place, &element)?), index, header)
             }
             "nest-type-value" => {
@@ -324,7 +326,9 @@ impl Compiler<'_> {
         let record = self.struct_ref(file, place, record)?;
         let length = self.tables.structure(record).and_then(|s| s.member(member)).and_then(|m| {
             match (&m.kind, m.offset) {
-                (crate::spec::model::MemberKind::Scalar(s), Some(at)) => Some((at, s.size)),
+                (crate::spec::model::MemberKind::Scalar(s), Some(at)) => {
+                    Some((at, s.size, s.order))
+                }
                 _ => None,
             }
         });
@@ -339,13 +343,13 @@ impl Compiler<'_> {
             }
         };
         let body = match (&item.attribute_set, &item.body) {
-            (Some(set), _) => Kind::Nest(self.set_ref(file, place, set)?),
-            (None, Some(body)) => self.shape(file, place, body)?,
-            (None, None) => Kind::Bytes,
+            (Some(set), _) => Some(Kind::Nest(self.set_ref(file, place, set)?)),
+            (None, Some(body)) => Some(self.shape(file, place, body)?),
+            (None, None) => of_body.then_some(Kind::Bytes),
         };
         let align = item.align.as_ref().and_then(Word::number).unwrap_or(4);
         let align = usize::try_from(align).unwrap_or(4).max(1);
-        Ok(Kind::Records { record, length, of_body, align, body: Box::new(body) })
+        Ok(Kind::Records { record, length, of_body, align, body: body.map(Box::new) })
     }
 
     fn pairs(
@@ -434,7 +438,7 @@ impl Item {
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len min_len secret strace checks len count
             element_header used part_bits nonzero length_of body len_in zero_fill rows column
-            cut_from keys names base operations_of side
+            cut_from keys names base operations_of side element
             range default
         )
     }

@@ -42,18 +42,18 @@ pub enum Kind {
     TypeValue(u8, SetId),
     /// Chosen by a selector.
     Union(UnionId),
-    /// Structs with their own length (at an offset, of a width), aligned, and what follows each.
+    /// Structs with their own length (at an offset, of a width, in an order), aligned, and what follows each.
     Records {
         /// The struct.
         record: StructId,
-        /// Offset and width of the length member.
-        length: (usize, u8),
+        /// Offset, width and order of the length member.
+        length: (usize, u8, Order),
         /// Whether that length counts only what follows the struct.
         of_body: bool,
         /// Alignment of the next one.
         align: usize,
-        /// What follows each struct.
-        body: Box<Self>,
+        /// What follows each struct; without it the struct is all of the record.
+        body: Option<Box<Self>>,
     },
     /// So many bytes of a form; zeros behind them are room for a longer one.
     Room(usize, Box<Self>),

@@ -40,6 +40,8 @@ pub struct Operation {
     pub strace_class: Class,
     /// Names of further flags, which only this message has.
     pub header_flags: Option<EnumId>,
+    /// What an answer must be like to be this one.
+    pub reply_when: Option<Condition>,
     /// Which message it is on the way to the kernel.
     pub request: Option<Body>,
     /// … and from it.
@@ -106,4 +108,6 @@ pub struct Condition {
     pub dump: Option<bool>,
     /// Whether strace has the message's own form all the same.
     pub not_strace: bool,
+    /// The numbers that the first attribute may have.
+    pub first_attr: Option<Vec<u16>>,
 }

@@ -27,7 +27,11 @@ pub enum Hint {
     Usecs,
     Nsecs,
     Bytes,
+    /// Units of 1024 bytes.
+    Kbytes,
     BytesPerSecond,
+    /// Kilobits per second.
+    Kbits,
     /// Megabits per second.
     Mbps,
     Hz,
@@ -38,6 +42,14 @@ pub enum Hint {
     /// Hundredths of a dBm.
     Mbm,
     Picoseconds,
+    /// Thousandths of a degree.
+    Millicelsius,
+    /// Seconds since 1970.
+    UnixTime,
+    /// Nanoseconds since 1970.
+    UnixNsecs,
+    /// As the modes of files are written.
+    Octal,
     Uid,
     Gid,
     Pid,
