@@ -444,10 +444,21 @@ impl Link {
         if account.greeted.load(Ordering::Relaxed) != way.identity() {
             return;
         }
-        if self.report_losses(speaker, way).is_ok() {
-            let lost = account.lost_total.load(Ordering::Relaxed);
-            // Nobody is left to be told that it could not be said.
-            let _said = self.small(speaker, way, &Record::Bye(Bye { lost }));
-        }
+        // If there is no room for that, the Bye says it as well.
+        let _said = self.report_losses(speaker, way);
+        let lost = account.lost_total.load(Ordering::Relaxed);
+        let bye = || self.small(speaker, way, &Record::Bye(Bye { lost }));
+        // Nobody is left to be told that it could not be said.
+        let _said = match way {
+            Way::Parked(held) if self.kind == Kind::Socket && is_ours(held) => {
+                stream::with_reserve(held.fd(), bye)
+            }
+            _ => bye(),
+        };
     }
+}
+
+/// Whether a descriptor is still what was parked; no, where that may not be asked.
+fn is_ours(held: Held) -> bool {
+    !confinement::is_confined() && held.stat_if_ours().is_some()
 }
