@@ -88,7 +88,12 @@ pub enum Event {
         lost: u64,
     },
     /// The reader was stopped while it was still open.
-    Left(u64),
+    Left {
+        /// Which.
+        id: u64,
+        /// As of a connection that is closed.
+        lost: u64,
+    },
 }
 
 /// A buffer with some bytes.
@@ -218,7 +223,8 @@ impl Reader {
         let Ok(()) = self.read_until_stopped() else { return };
         if self.read_what_is_left().is_ok() {
             for open in &self.connections {
-                let _nobody_listens = self.events.send(Event::Left(open.connection.id));
+                let left = Event::Left { id: open.connection.id, lost: open.lost() };
+                let _nobody_listens = self.events.send(left);
             }
         }
     }
@@ -360,11 +366,7 @@ impl Reader {
     /// Lets go of the connections that are done with.
     fn close(&mut self) -> Result<(), NobodyListens> {
         for open in self.connections.extract_if(.., |open| open.done) {
-            let lost = match &open.input {
-                Input::Ring(ring) => ring.lost(),
-                _ => 0,
-            };
-            let event = Event::Closed { id: open.connection.id, lost };
+            let event = Event::Closed { id: open.connection.id, lost: open.lost() };
             self.events.send(event).map_err(|_| NobodyListens)?;
         }
         Ok(())
@@ -420,6 +422,14 @@ impl Open {
         match &self.input {
             Input::Stream { stream, .. } => Some(stream.as_fd()),
             Input::Ring(_) => None,
+        }
+    }
+
+    /// How many records its programs know to be lost, where they share memory with us.
+    fn lost(&self) -> u64 {
+        match &self.input {
+            Input::Stream { .. } => 0,
+            Input::Ring(ring) => ring.lost(),
         }
     }
 
@@ -548,7 +558,7 @@ mod tests {
                     reading.recycle(chunk);
                 }
                 Event::Closed { id, .. } => events.push(format!("closed {id}")),
-                Event::Left(id) => events.push(format!("left {id}")),
+                Event::Left { id, .. } => events.push(format!("left {id}")),
             }
         }
         (events, bytes)
