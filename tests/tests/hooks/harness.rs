@@ -85,6 +85,36 @@ impl Drop for Scratch {
     }
 }
 
+/// Whether loops are to be long: `NLTESTS_LONG=1`.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("NLTESTS_LONG").is_some_and(|value| value == "1")
+}
+
+/// How often a loop is to run: so often, or where loops are to be long that often.
+pub(crate) fn times(short: u64, long: u64) -> u64 {
+    if is_long() { long } else { short }
+}
+
+/// A generator whose seed is printed, so that a failure can be repeated.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Self {
+        let clock = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos() as u64;
+        let seed = std::env::var("NLTESTS_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or(clock | 1);
+        println!("NLTESTS_SEED={seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
 /// A command that runs without the shim, in an environment that names no viewer.
 pub(crate) fn bare(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);

@@ -14,8 +14,10 @@
 mod harness;
 mod links;
 mod machine;
+mod nlview;
 mod promises;
 mod records;
 mod ring;
 mod stream;
 mod text;
+mod viewers;
