@@ -41,6 +41,8 @@ enum Outcome {
     Sent,
     /// There was no room, or not in time.
     Full,
+    /// There was no room, but another ring may be had.
+    Stuck,
     /// The descriptor is no longer ours: the program closed or replaced it.
     Stolen,
     /// Nobody reads any more.
@@ -180,13 +182,18 @@ impl Link {
         self.ring().is_some() || self.parked.is_set()
     }
 
-    /// Connects or opens, greets, and only then lets others see the link.
+    /// Looks for somebody who reads, if nobody does and that may be.
     fn look(&self, config: &'static Config) {
         let is_fine = self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh);
         let is_guest = process::current().is_some_and(thread::may_be_guest);
         if is_fine || confinement::is_confined() || is_guest {
             return;
         }
+        sys::signal::undisturbed(|| self.open(config));
+    }
+
+    /// Connects or opens, greets, and only then lets others see the link.
+    fn open(&self, config: &'static Config) {
         let found = match self.kind {
             Kind::Socket => stream::open(config),
             Kind::File => file::open(config),
@@ -307,7 +314,7 @@ impl Link {
         let outcome = frame::small(speaker.process.key(), number, record, |bytes| {
             self.write(speaker, way, &[Span::of(bytes)])
         });
-        if outcome == Outcome::Stolen {
+        if matches!(outcome, Outcome::Stolen | Outcome::Stuck) {
             account.give_back(number);
         }
         outcome
@@ -419,6 +426,9 @@ impl Link {
             // The program did not mean the viewer: it closes whatever it did not open itself.
             self.parked.forget();
             self.look(speaker.config);
+            outcome = again(view);
+        }
+        if outcome == Some(Outcome::Stuck) {
             outcome = again(view);
         }
         if outcome == Some(Outcome::Unreadable) {
