@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use super::stream::{Frames, Viewer};
+
 /// The root of the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests live in the workspace")
@@ -33,30 +35,41 @@ pub(crate) fn shim() -> &'static Path {
 
 /// A tracee, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn tracee(name: &str) -> PathBuf {
-    compiled(name, &format!("tracee-{name}"), &[])
+    compiled("cc", &format!("{name}.c"), &format!("tracee-{name}"), &["-O1"])
+}
+
+/// A tracee, compiled from a file in `tests/hooks/` by another compiler or with more options.
+pub(crate) fn tracee_of(compiler: &str, file: &str, options: &[&str]) -> PathBuf {
+    let words: Vec<&str> = [compiler, file].iter().chain(options).copied().collect();
+    let name: String = words.join("-").replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    compiled(compiler, file, &format!("tracee-{name}"), options)
 }
 
 /// A library to be preloaded as well, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn library(name: &str) -> PathBuf {
-    compiled(name, &format!("lib{name}.so"), &["-shared", "-fPIC"])
+    let options = ["-O1", "-shared", "-fPIC"];
+    compiled("cc", &format!("{name}.c"), &format!("lib{name}.so"), &options)
 }
 
-fn compiled(name: &str, binary: &str, options: &[&str]) -> PathBuf {
+fn compiled(compiler: &str, file: &str, binary: &str, options: &[&str]) -> PathBuf {
     static COMPILER: Mutex<()> = Mutex::new(());
     let _one_at_a_time = COMPILER.lock().expect("no compiler run panics");
     let folder = root().join("tests/hooks");
-    let source = folder.join(name).with_extension("c");
+    let source = folder.join(file);
     let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(binary);
     let time = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
     let newest = time(&source).max(time(&folder.join("tracee.h")));
     if time(&binary) <= newest {
-        let compiled = Command::new("cc")
-            .args(["-O1", "-w", "-pthread", "-o"])
-            .args([&binary, &source])
+        // Two test programs may compile at the same time, and run what is there.
+        let unfinished = binary.with_extension(crate::FEATURES.join("-") + "new");
+        let compiled = Command::new(compiler)
+            .args(["-w", "-pthread", "-o"])
+            .args([&unfinished, &source])
             .args(options)
             .status()
             .expect("a C compiler");
         assert!(compiled.success(), "{} does not compile", source.display());
+        fs::rename(&unfinished, &binary).expect("the folder is ours");
     }
     binary
 }
@@ -149,6 +162,24 @@ pub(crate) fn to_file(program: impl AsRef<OsStr>, file: &Path) -> Command {
     let mut command = bare(program);
     command.env("LD_PRELOAD", shim()).env("NLHOOK_FILE", file);
     command
+}
+
+/// What a tracee prints without the shim, and under it with a viewer and a file; the same by each
+/// transport.
+pub(crate) fn both_ways(name: &str) -> (String, String) {
+    let bare = run(&mut bare(tracee(name)));
+    let traced = TRANSPORTS.map(|transport| {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+        let mut command = by(transport, tracee(name), &scratch.join("viewer.sock"));
+        let traced = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")));
+        viewer.finish().iter().for_each(Frames::check);
+        Frames::of_file(&scratch.join("x.nlcap")).check();
+        traced
+    });
+    let [by_socket, by_ring] = traced;
+    assert_eq!(by_socket, by_ring);
+    (bare, by_ring)
 }
 
 /// Runs a command to its end, which must be a good one; returns what it printed.

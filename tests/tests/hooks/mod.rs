@@ -18,6 +18,7 @@ mod nlview;
 mod promises;
 mod records;
 mod ring;
+mod signals;
 mod stream;
 mod text;
 mod viewers;

@@ -6,26 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::harness::{Scratch, TRANSPORTS, bare, by, library, run, to_file, to_viewer, tracee};
+use super::harness::{Scratch, bare, both_ways, library, run, to_file, to_viewer, tracee};
 use super::stream::{Frames, Viewer};
-
-/// What a tracee prints without the shim, and under it with a viewer and a file; the same by each
-/// transport.
-fn both_ways(name: &str) -> (String, String) {
-    let bare = run(&mut bare(tracee(name)));
-    let traced = TRANSPORTS.map(|transport| {
-        let scratch = Scratch::new();
-        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-        let mut command = by(transport, tracee(name), &scratch.join("viewer.sock"));
-        let traced = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")));
-        viewer.finish().iter().for_each(Frames::check);
-        Frames::of_file(&scratch.join("x.nlcap")).check();
-        traced
-    });
-    let [by_socket, by_ring] = traced;
-    assert_eq!(by_socket, by_ring);
-    (bare, by_ring)
-}
 
 #[test]
 fn results_errno_and_bad_pointers_are_as_without() {
