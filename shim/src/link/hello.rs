@@ -16,20 +16,36 @@ const ARGV_ROOM: usize = 2048;
 /// Room for the preamble, the fixed fields, the lengths of the others, the version and the name.
 const ROOM: usize = PREAMBLE_LEN + FRAME_HEAD_LEN + 4 + 48 + 4 * 8 + 32 + 16 + EXE_ROOM + ARGV_ROOM;
 
+const _: () = assert!(EXE_ROOM + ARGV_ROOM + ROOM <= sys::memory::DESK_LEN);
+
 /// Composes the preamble and the Hello, and has them written at once: in a file that others append
 /// to they must not be parted.
+///
+/// Not on the stack, since a forked child may first be heard of in a handler, whose stack may be small.
 #[inline(never)]
 pub(super) fn write(
     process: &Process,
     account: &Account,
     write: impl FnOnce(&[u8]) -> Outcome,
 ) -> Outcome {
+    let written = sys::memory::at_desk(|desk| {
+        let (exe, rest) = desk.split_at_mut_checked(EXE_ROOM)?;
+        let (argv, room) = rest.split_at_mut_checked(ARGV_ROOM)?;
+        Some(write_at(process, account, (exe, argv, room), write))
+    });
+    written.flatten().unwrap_or(Outcome::Full)
+}
+
+fn write_at(
+    process: &Process,
+    account: &Account,
+    (exe, argv, room): (&mut [u8], &mut [u8], &mut [u8]),
+    write: impl FnOnce(&[u8]) -> Outcome,
+) -> Outcome {
     let comm = sys::comm();
     let comm = comm.split(|byte| *byte == 0).next().unwrap_or(&[]);
-    let mut exe = [0_u8; EXE_ROOM];
-    let exe_len = sys::file::read_link(c"/proc/self/exe", &mut exe);
-    let mut argv = [0_u8; ARGV_ROOM];
-    let argv_len = arguments(&mut argv);
+    let exe_len = sys::file::read_link(c"/proc/self/exe", exe);
+    let argv_len = arguments(argv);
     let hello = Hello {
         pid: sys::pid(),
         ppid: sys::ppid(),
@@ -45,7 +61,6 @@ pub(super) fn write(
         argv: argv.get(..argv_len).unwrap_or(&[]),
     };
     let number = account.take_number();
-    let mut room = [0_u8; ROOM];
     let Some((preamble, rest)) = room.split_first_chunk_mut::<PREAMBLE_LEN>() else {
         return Outcome::Full;
     };
