@@ -14,7 +14,7 @@ mod recv;
 mod rw;
 mod send;
 
-use crate::interpose::Libraries;
+use crate::interpose::{self, Libraries};
 
 /// The name of a symbol as C has it.
 macro_rules! c_name {
@@ -42,6 +42,7 @@ pub(crate) fn resolve() {
     internal::resolve(&libraries);
     #[cfg(target_arch = "x86_64")]
     frameless::resolve(&libraries);
+    interpose::set_done();
 }
 
 /// What a function returns that this libc has not.
