@@ -11,6 +11,7 @@
     reason = "a test ends where what it relies on does not hold"
 )]
 
+mod families;
 mod harness;
 mod links;
 mod machine;
@@ -19,6 +20,7 @@ mod promises;
 mod records;
 mod ring;
 mod signals;
+mod steps;
 mod stream;
 mod text;
 mod viewers;

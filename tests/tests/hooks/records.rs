@@ -104,65 +104,6 @@ fn sockets_are_described_again_when_they_change() {
 }
 
 #[test]
-fn each_kind_of_child_is_recorded_as_itself() {
-    let ways = ["fork", "_Fork", "raw", "clone", "double", "vfork", "closer", "spawn", "exec"];
-    for (transport, way) in TRANSPORTS.iter().flat_map(|it| ways.map(|way| (it, way))) {
-        let scratch = Scratch::new();
-        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-        let command = &mut by(transport, tracee("family"), &scratch.join("viewer.sock"));
-        let said = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).arg(way));
-        let mut streams = viewer.finish();
-        streams.push(Frames::of_file(&scratch.join("x.nlcap")));
-        // An exec'd program makes a connection of its own; all others share one.
-        let news = usize::from(way == "spawn" || way == "exec");
-        assert_eq!(streams.len(), 2 + news, "{way}");
-
-        for frames in &streams {
-            frames.check();
-        }
-        let file = streams.pop().expect("the file's");
-        let viewed: Vec<_> = streams.iter().flat_map(sent).collect();
-        for mut sent in [sent(&file), viewed] {
-            sent.sort_by_key(|(_, seq, _)| *seq);
-            let told: String = sent
-                .iter()
-                .map(|(pid, seq, _)| {
-                    format!("{} {pid} {seq}\n", if *seq == 2 { "child" } else { "parent" })
-                })
-                .collect();
-            assert_eq!(told, said, "{way}");
-            if matches!(way, "fork" | "_Fork" | "raw" | "clone" | "double") {
-                assert_eq!(sent.iter().map(|it| it.2).collect::<Vec<_>>(), [0, 1, 0], "{way}");
-            }
-        }
-    }
-
-    /// Thread, number and whether the process is a forked one, of each message sent.
-    fn sent(frames: &Frames) -> Vec<(u32, u32, u32)> {
-        let hellos = frames.hellos();
-        let calls = frames.calls().into_iter().filter(|(_, call, _)| call.head.payload_total == 16);
-        calls
-            .map(|(process, call, bytes)| {
-                let hello = hellos.iter().find(|it| it.0 == process).expect("a Hello").1;
-                let seq = u32::from_ne_bytes(bytes[8..12].try_into().expect("a header"));
-                (call.head.tid, seq, hello.forked)
-            })
-            .collect()
-    }
-}
-
-#[test]
-fn an_inherited_socket_is_noticed_though_it_is_only_written_to() {
-    let scratch = Scratch::new();
-    let file = scratch.join("x.nlcap");
-    run(&mut to_file(tracee("inherited"), &file));
-    let frames = Frames::of_file(&file);
-    frames.check();
-    let seqs: Vec<u32> = frames.sequence().into_iter().map(|(_, seq)| seq).collect();
-    assert_eq!(seqs, (1..=10).collect::<Vec<_>>());
-}
-
-#[test]
 fn nothing_but_netlink_is_recorded() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::harness::{
-    Random, Scratch, TRANSPORTS, bare, both_ways, by, run, times, tracee, tracee_of,
+    Random, Scratch, TRANSPORTS, bare, both_ways, by, run, times, to_file, tracee, tracee_of,
 };
 use super::nlview::Nlview;
 use super::stream::Viewer;
@@ -86,6 +86,44 @@ fn jumps_out_of_sends_lose_nothing_that_returned() {
             let returned = fs::read(scratch.join("returned")).expect("the file");
             let missing = (1..=sends).filter(|seq| returned[*seq] == 1 && !received[*seq]);
             assert_eq!(missing.collect::<Vec<_>>(), [0; 0], "{transport}, {ring}, {len}");
+        }
+    }
+}
+
+/// A handler's stack of the least size that there is, with nothing below it: what the hooks take of it,
+/// also where they have most to do, is known and little.
+#[test]
+fn small_stacks_are_large_enough() {
+    let depths = |errors: &[u8]| -> Vec<u64> {
+        let text = String::from_utf8_lossy(errors).into_owned();
+        let last = |line: &str| line.rsplit(' ').next().and_then(|word| word.parse().ok());
+        text.lines().map(|line| last(line).unwrap_or_else(|| panic!("{text}"))).collect()
+    };
+    let output = bare(tracee("small")).output().expect("it starts");
+    assert_eq!(output.stdout, b"done\n", "{output:?}");
+    let [_, plain, ..] = depths(&output.stderr)[..] else { panic!("{output:?}") };
+    for transport in ["inert", "file"].iter().chain(&TRANSPORTS) {
+        let scratch = Scratch::new();
+        let socket = scratch.join("viewer.sock");
+        let viewer = TRANSPORTS.contains(transport).then(|| Viewer::listen(&socket));
+        let mut command = match *transport {
+            "file" => to_file(tracee("small"), &scratch.join("x.nlcap")),
+            "inert" => by("ring", tracee("small"), &socket),
+            transport => by(transport, tracee("small"), &socket),
+        };
+        let output = command.output().expect("it starts");
+        assert_eq!(output.stdout, b"done\n", "{transport}: {output:?}");
+        let [_, again, child, new] = depths(&output.stderr)[..] else { panic!("{output:?}") };
+        let (usual, most) = if *transport == "inert" { (512, 512) } else { (2560, 3072) };
+        assert!(again <= plain + usual, "{transport}: {again} bytes instead of {plain}");
+        assert!(child.max(new) <= plain + most, "{transport}: {child}, {new} instead of {plain}");
+        if let Some(viewer) = viewer {
+            let frames = viewer.only();
+            frames.check();
+            let sent: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
+            // Four handlers' and the thread's, and libc's own five, where they are caught.
+            let count = |seq| sent.iter().filter(|it| **it == seq).count();
+            assert_eq!((count(10), count(1)), (4, 1), "{sent:?}");
         }
     }
 }
