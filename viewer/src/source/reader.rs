@@ -186,6 +186,9 @@ struct Open {
     input: Input,
     /// What may still be read, in bytes.
     budget: usize,
+    /// Bytes that a ring may still hold from before its program went on by another; rings opened later
+    /// wait for them, so that what one thread says stays in order.
+    before_next: usize,
     done: bool,
 }
 
@@ -296,14 +299,21 @@ impl Reader {
     /// Reads each ready connection once; says whether anything came of it.
     fn read(&mut self, ready: &[bool]) -> Result<bool, NobodyListens> {
         let mut progress = false;
+        let mut new_rings = Vec::new();
         let streams = self.connections.iter_mut().filter(|open| open.descriptor().is_some());
         for (open, _) in streams.zip(ready).filter(|(_, ready)| **ready) {
             let mut chunk = self.spare.try_recv().unwrap_or_else(|_| Chunk::new());
             progress |= open.read(&mut chunk);
+            if matches!(open.input, Input::Ring(_)) {
+                new_rings.push(Arc::clone(&open.connection));
+            }
             if chunk.len > 0 {
                 let event = Event::Bytes(open.connection.id, chunk);
                 self.events.send(event).map_err(|_| NobodyListens)?;
             }
+        }
+        for next in new_rings {
+            self.connections.iter_mut().for_each(|open| open.note_next(&next));
         }
         Ok(progress)
     }
@@ -315,8 +325,13 @@ impl Reader {
         let heartbeat_ms = ring::now_ms();
         let (mut progress, mut more) = (false, false);
         let mut chunk = None;
+        let mut must_wait = false;
         for open in &mut self.connections {
             let Input::Ring(ring) = &mut open.input else { continue };
+            if must_wait {
+                ring.beat(heartbeat_ms);
+                continue;
+            }
             let mut filled = match chunk.take() {
                 Some(chunk) => chunk,
                 None => self.spare.try_recv().unwrap_or_else(|_| Chunk::new()),
@@ -328,11 +343,14 @@ impl Reader {
             if open.connection.refused.load(Ordering::Relaxed) {
                 open.done = true;
             } else {
-                match ring.take(room, now, at_end) {
+                match ring.take(room, now, at_end || open.before_next > 0) {
                     Ok(turn) => {
                         filled.len = turn.len;
                         more |= turn.is_full;
                         open.done = turn.is_last;
+                        let left = open.before_next.saturating_sub(turn.len);
+                        open.before_next = if turn.is_full { left } else { 0 };
+                        must_wait = open.before_next > 0;
                     }
                     Err(error) => {
                         let pid = open.connection.peer.pid;
@@ -410,7 +428,8 @@ impl Reader {
         let input = Input::Stream { stream, is_silent: true };
         self.opened = self.opened.wrapping_add(1);
         self.events.send(Event::Opened(Arc::clone(&connection))).map_err(|_| NobodyListens)?;
-        self.connections.push(Open { connection, input, budget: self.budget, done: false });
+        let budget = self.budget;
+        self.connections.push(Open { connection, input, budget, before_next: 0, done: false });
         self.pace = BUSY_PACE;
         Ok(true)
     }
@@ -422,6 +441,17 @@ impl Open {
         match &self.input {
             Input::Stream { stream, .. } => Some(stream.as_fd()),
             Input::Ring(_) => None,
+        }
+    }
+
+    /// A ring has come by a connection. If it is to take the place of this one, it waits until what is in
+    /// this one is read.
+    fn note_next(&mut self, next: &Connection) {
+        let Input::Ring(ring) = &self.input else { return };
+        let is_other = self.connection.id != next.id;
+        let is_of_same = self.connection.peer.pid == next.peer.pid && next.peer.pid != 0;
+        if is_other && (is_of_same || ring.is_to_be_renewed()) {
+            self.before_next = ring.len();
         }
     }
 

@@ -118,6 +118,16 @@ impl Ring {
         self.map.load(Word::Lost).saturating_add(self.torn)
     }
 
+    /// Whether the program was asked for another one.
+    pub(super) fn is_to_be_renewed(&self) -> bool {
+        self.map.load(Word::Closed) == RENEW
+    }
+
+    /// Bytes that can be in it.
+    pub(super) fn len(&self) -> usize {
+        self.map.layout().file_len()
+    }
+
     /// Takes whole records, as many as there are and fit; room for the longest is always used.
     pub(super) fn take(
         &mut self,
