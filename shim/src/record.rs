@@ -319,7 +319,11 @@ pub(crate) fn duplicated(old: i32, new: i32) {
     if fdtable::class(old) == Class::Netlink {
         let errno = sys::errno();
         fdtable::forget(new);
-        fdtable::probe(new);
+        if confinement::is_confined() {
+            fdtable::copied(old, new);
+        } else {
+            fdtable::probe(new);
+        }
         sys::set_errno(errno);
     } else if fdtable::class(new) != Class::Unknown {
         let errno = sys::errno();

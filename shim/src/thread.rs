@@ -7,12 +7,15 @@
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::process::{self, Process};
-use crate::sys;
+use crate::{confinement, sys};
 
 /// The thread has made a vfork child, which may be the one that is running.
 const LENT: u32 = 1;
 /// Another task has been given this thread's memory for good.
 const SHARED: u32 = 2;
+
+/// The id of a thread that may not ask for it.
+const UNKNOWN: u32 = 0;
 
 /// A thread's own memory, zeroed when it begins. Of a few bytes: what a preloaded library asks for here
 /// comes off every thread's stack.
@@ -83,6 +86,10 @@ pub(crate) fn id(process: &Process) -> u32 {
 
 #[cold]
 fn ask(local: &Local, process: &Process) -> u32 {
+    if confinement::is_confined() {
+        let is_known = local.process.load(Ordering::Relaxed) == process.key();
+        return if is_known { local.tid.load(Ordering::Relaxed) } else { UNKNOWN };
+    }
     let tid = sys::tid();
     if local.process.load(Ordering::Relaxed) != process.key() {
         // A signal handler that comes between stores the same.
@@ -106,7 +113,10 @@ pub(crate) fn may_be_guest(process: &Process) -> bool {
     if local.state.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    local.process.load(Ordering::Relaxed) == process.key() && process.is_guest()
+    // Where the process may not be asked for, it is most likely none: few filters let one be made.
+    local.process.load(Ordering::Relaxed) == process.key()
+        && !confinement::is_confined()
+        && process.is_guest()
 }
 
 /// The calling thread is about to make a vfork child.

@@ -129,11 +129,11 @@ impl Numbered {
                 }
                 ret
             }
-            libc::SYS_prctl if self.int(0) == libc::PR_SET_SECCOMP => confinement::around(make),
+            libc::SYS_prctl => confinement::prctl(self.int(0), self.size(1), make),
             libc::SYS_seccomp if SECCOMP_SET_MODES.contains(&self.int(0)) => {
                 confinement::around(make)
             }
-            libc::SYS_prctl | libc::SYS_seccomp => make(),
+            libc::SYS_seccomp => make(),
             libc::SYS_socket => {
                 let arguments = [self.int(0), self.int(1), self.int(2)];
                 let before = Before::new_socket(self.int(0));

@@ -4,8 +4,8 @@
 use nlproto::{FRAME_HEAD_LEN, Hello, PREAMBLE_LEN, Record, codec};
 
 use super::Outcome;
-use crate::process::{Account, Process};
-use crate::{sys, view};
+use crate::process::{self, Account, Process};
+use crate::{confinement, sys, view};
 
 /// Most bytes of the executable's path.
 const EXE_ROOM: usize = 1024;
@@ -28,6 +28,9 @@ pub(super) fn write(
     account: &Account,
     write: impl FnOnce(&[u8]) -> Outcome,
 ) -> Outcome {
+    if confinement::is_confined() {
+        return write_unasked(process, account, write);
+    }
     let written = sys::memory::at_desk(|desk| {
         let (exe, rest) = desk.split_at_mut_checked(EXE_ROOM)?;
         let (argv, room) = rest.split_at_mut_checked(ARGV_ROOM)?;
@@ -60,6 +63,39 @@ fn write_at(
         exe: exe.get(..exe_len).unwrap_or(&[]),
         argv: argv.get(..argv_len).unwrap_or(&[]),
     };
+    compose(process, account, hello, room, write)
+}
+
+/// The same for a process that may ask for nothing, which is a child of one that has introduced itself.
+fn write_unasked(
+    process: &Process,
+    account: &Account,
+    write: impl FnOnce(&[u8]) -> Outcome,
+) -> Outcome {
+    let hello = Hello {
+        pid: 0,
+        ppid: process::image_pid(),
+        uid: 0,
+        forked: 1,
+        netns: 0,
+        netns_cookie: 0,
+        monotonic_ns: sys::monotonic_ns(),
+        realtime_ns: sys::realtime_ns(),
+        shim: env!("CARGO_PKG_VERSION").as_bytes(),
+        comm: b"?",
+        exe: b"",
+        argv: b"",
+    };
+    compose(process, account, hello, &mut [0; ROOM - EXE_ROOM - ARGV_ROOM], write)
+}
+
+fn compose(
+    process: &Process,
+    account: &Account,
+    hello: Hello<'_>,
+    room: &mut [u8],
+    write: impl FnOnce(&[u8]) -> Outcome,
+) -> Outcome {
     let number = account.take_number();
     let Some((preamble, rest)) = room.split_first_chunk_mut::<PREAMBLE_LEN>() else {
         return Outcome::Full;

@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_int;
 use core::mem::{align_of, size_of};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use nlring::kernel::call;
 
@@ -25,9 +25,13 @@ const PAGE_LEN: usize = 4096;
 
 /// New private zeroed pages, never given back.
 fn pages<T>() -> Option<*mut T> {
+    mapped(libc::MAP_PRIVATE)
+}
+
+fn mapped<T>(sharing: c_int) -> Option<*mut T> {
     const { assert!(align_of::<T>() <= PAGE_LEN) };
     let protection = int(libc::PROT_READ | libc::PROT_WRITE);
-    let flags = int(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let flags = int(sharing | libc::MAP_ANONYMOUS);
     let arguments = [0, size_of::<T>(), protection, flags, int(-1), 0];
     // SAFETY: a new anonymous mapping at a place of the kernel's choice.
     let base = unsafe { call(libc::SYS_mmap, arguments) }.ok()?;
@@ -99,6 +103,13 @@ pub(crate) fn at_desk<R>(work: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
     // SAFETY: nobody refers to it any more.
     let _unmapped = unsafe { call(libc::SYS_munmap, [pointer(desk), DESK_LEN, 0, 0, 0, 0]) };
     Some(result)
+}
+
+/// A number, at first 0, that a forked child shares with its parent.
+pub(crate) fn shared_with_children() -> Option<&'static AtomicU64> {
+    let place = mapped::<AtomicU64>(libc::MAP_SHARED)?;
+    // SAFETY: zeroed, which is a value, never unmapped, and only shared.
+    Some(unsafe { &*place })
 }
 
 /// Memory that a forked child finds zeroed, while a vfork child shares it.

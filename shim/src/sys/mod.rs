@@ -10,6 +10,7 @@ pub(crate) mod signal;
 pub(crate) mod socket;
 
 use core::ffi::{c_int, c_long};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use nlring::kernel::Errno;
 use nlring::kernel::call;
@@ -59,14 +60,25 @@ fn clock(id: libc::clockid_t) -> u64 {
         .wrapping_add(time.tv_nsec.cast_unsigned())
 }
 
+/// Whether the clocks are read as of the kernel's last tick.
+static IS_COARSE: AtomicBool = AtomicBool::new(false);
+
+/// From now on, reads the clocks as of the kernel's last tick, some milliseconds ago, or exactly. Returns
+/// how it was before.
+pub(crate) fn use_coarse_clock(coarse: bool) -> bool {
+    IS_COARSE.swap(coarse, Ordering::Relaxed)
+}
+
 /// `CLOCK_MONOTONIC` in nanoseconds.
 pub(crate) fn monotonic_ns() -> u64 {
-    clock(libc::CLOCK_MONOTONIC)
+    let is_coarse = IS_COARSE.load(Ordering::Relaxed);
+    clock(if is_coarse { libc::CLOCK_MONOTONIC_COARSE } else { libc::CLOCK_MONOTONIC })
 }
 
 /// `CLOCK_REALTIME` in nanoseconds since 1970.
 pub(crate) fn realtime_ns() -> u64 {
-    clock(libc::CLOCK_REALTIME)
+    let is_coarse = IS_COARSE.load(Ordering::Relaxed);
+    clock(if is_coarse { libc::CLOCK_REALTIME_COARSE } else { libc::CLOCK_REALTIME })
 }
 
 /// An identity that cannot fail to be told.
