@@ -11,6 +11,7 @@
     reason = "a test ends where what it relies on does not hold"
 )]
 
+mod confined;
 mod families;
 mod harness;
 mod links;
