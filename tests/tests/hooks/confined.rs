@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use nltests::run::shell_status;
 
-use super::harness::{Scratch, TRANSPORTS, bare, by, is_portable, run, to_file, tracee};
+use super::harness::{Scratch, TRANSPORTS, bare, by, run, to_file, tracee};
 use super::stream::{Frames, Viewer};
 
 /// Under a filter that kills for any call but those that the program itself makes it lives, and its records
@@ -178,10 +178,7 @@ fn tight_limits_are_survived() {
         "-n 3", "-n 4", "-n 5", "-n 6", "-n 8", "-n 64", "-f 0", "-f 1", "-f 100", "-f 9000",
         "-v 8000", "-v 16000", "-s 64", "-s 128", "-l 0", "-c 0", "-t 5",
     ];
-    // So little room that not even the library is loaded, which the loader passes over; but not that
-    // another one is missing, on which the default build depends.
-    let narrow = if is_portable() { &["-v 3000", "-v 4000"][..] } else { &[] };
-    for limit in limits.iter().chain(narrow) {
+    for limit in limits {
         let script = format!(
             "ulimit {limit} && export LD_PRELOAD=$PRELOAD && exec \"$0\" 3 2>/dev/null | sed 's/ .*//'"
         );
