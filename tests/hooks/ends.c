@@ -59,9 +59,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_DUMPABLE, 0);
     fd = netlink(NETLINK_ROUTE);
     atexit(at_exit);
-#ifdef __GLIBC__
     at_quick_exit(at_exit);
-#endif
     for (int i = 0; i < (argc > 2 ? atoi(argv[2]) : 1000); i++)
         one();
     printf("%u\n", seq);
@@ -72,10 +70,8 @@ int main(int argc, char **argv)
         exit(0);
     if (!strcmp(way, "_exit"))
         _exit(0);
-#ifdef __GLIBC__
     if (!strcmp(way, "quick_exit"))
         quick_exit(0);
-#endif
     if (!strcmp(way, "exit_group"))
         syscall(SYS_exit_group, 0);
     if (!strcmp(way, "abort"))

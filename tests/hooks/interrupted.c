@@ -33,7 +33,9 @@ static ssize_t receive(int way)
     case 3: return recvmmsg(fd, &messages, 1, 0, NULL);
     case 4: return read(fd, buf, sizeof buf);
     case 5: return readv(fd, &in, 1);
+#ifdef __GLIBC__
     case 6: return preadv2(fd, &in, 1, -1, 0);
+#endif
     case 7: return syscall(SYS_recvfrom, fd, buf, sizeof buf, 0, NULL, NULL);
     default: return syscall(SYS_recvmsg, fd, &message, 0);
     }

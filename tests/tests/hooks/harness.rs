@@ -35,7 +35,8 @@ pub(crate) fn shim() -> &'static Path {
 
 /// A tracee, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn tracee(name: &str) -> PathBuf {
-    compiled("cc", &format!("{name}.c"), &format!("tracee-{name}"), &["-O1"])
+    let compiler = crate::COMPILER;
+    compiled(compiler, &format!("{name}.c"), &format!("tracee-{compiler}-{name}"), &["-O1"])
 }
 
 /// A tracee, compiled from a file in `tests/hooks/` by another compiler or with more options.
@@ -47,8 +48,8 @@ pub(crate) fn tracee_of(compiler: &str, file: &str, options: &[&str]) -> PathBuf
 
 /// A library to be preloaded as well, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn library(name: &str) -> PathBuf {
-    let options = ["-O1", "-shared", "-fPIC"];
-    compiled("cc", &format!("{name}.c"), &format!("lib{name}.so"), &options)
+    let (compiler, options) = (crate::COMPILER, ["-O1", "-shared", "-fPIC"]);
+    compiled(compiler, &format!("{name}.c"), &format!("lib{compiler}-{name}.so"), &options)
 }
 
 fn compiled(compiler: &str, file: &str, binary: &str, options: &[&str]) -> PathBuf {
@@ -62,7 +63,7 @@ fn compiled(compiler: &str, file: &str, binary: &str, options: &[&str]) -> PathB
     if time(&binary) <= newest {
         // Two test programs may compile at the same time, and run what is there.
         let unfinished = binary.with_extension(crate::FEATURES.join("-") + "new");
-        let compiled = Command::new(compiler)
+        let compiled = command(compiler)
             .args(["-w", "-pthread", "-o"])
             .args([&unfinished, &source])
             .args(options)
@@ -73,6 +74,25 @@ fn compiled(compiler: &str, file: &str, binary: &str, options: &[&str]) -> PathB
     }
     binary
 }
+
+/// A compiler, and what it needs to find the kernel's headers.
+///
+/// Where there is none for musl, its tests are made with the programs that there are, which is said.
+fn command(compiler: &str) -> Command {
+    if compiler != MUSL {
+        return Command::new(compiler);
+    }
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+    if !IS_THERE.get_or_init(|| nltests::installed(&[MUSL])) {
+        return Command::new("cc");
+    }
+    let mut command = Command::new(compiler);
+    command.args(["-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu"]);
+    command
+}
+
+/// The compiler for programs of musl.
+const MUSL: &str = "musl-gcc";
 
 /// A fresh folder, gone when dropped.
 pub(crate) struct Scratch(PathBuf);

@@ -19,8 +19,9 @@ fn results_errno_and_bad_pointers_are_as_without() {
 #[test]
 fn every_call_is_made_exactly_once() {
     let (bare, traced) = both_ways("once");
-    assert_eq!(bare.lines().filter(|line| line.ends_with(": 1")).count(), 7);
-    assert_eq!(bare.lines().filter(|line| line.ends_with(": 2")).count(), 7);
+    let lines = |end| bare.lines().filter(|line| line.ends_with(end)).count();
+    assert_eq!(lines(": 1") + lines(": 2"), bare.lines().count());
+    assert!(lines(": 1") >= 6 && lines(": 2") == lines(": 1"), "{bare}");
     assert_eq!(bare, traced);
 }
 
@@ -136,9 +137,12 @@ fn nobody_waits_for_a_viewer_that_does_not_accept() {
 fn calls_before_the_constructor_and_after_the_end_are_made() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");
-    let mut libraries = super::harness::shim().as_os_str().to_owned();
-    libraries.push(":");
-    libraries.push(library("early"));
+    // glibc begins with the last, musl with the first.
+    let mut libraries = [super::harness::shim().to_owned(), library("early")];
+    if crate::COMPILER != "cc" {
+        libraries.reverse();
+    }
+    let libraries = std::env::join_paths(libraries).expect("paths without colons");
     let mut command = to_file(tracee("flood"), &file);
     command.env("LD_PRELOAD", libraries).env("NLHOOK_LIBC", "name");
     assert!(run(command.arg("1")).starts_with("1 "));
