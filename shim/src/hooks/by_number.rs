@@ -10,7 +10,7 @@ use super::fd::{duplicates, forget_range};
 use super::frameless::SYSCALL;
 use crate::confinement;
 use crate::record::{self, Before, Call};
-use crate::view::{Messages, View, returned};
+use crate::view::{Messages, View, descriptors, returned};
 
 /// Whether calls of this number may be of interest.
 pub(super) fn is_watched(number: c_long) -> bool {
@@ -176,6 +176,18 @@ impl Numbered {
         if let Some(before) = before {
             // SAFETY: made, and with what came of it.
             unsafe { self.record(before, ret) };
+        }
+        match self.number {
+            libc::SYS_recvmsg => {
+                // SAFETY: unless `ret` is negative, the kernel has just filled the message.
+                unsafe { descriptors(self.pointer(1), ret as isize, record::passed) };
+            }
+            libc::SYS_recvmmsg => {
+                let count = c_int::try_from(ret).unwrap_or(-1);
+                // SAFETY: the kernel has just filled the first `ret` messages.
+                unsafe { Messages::received(self.pointer(1), count) }.descriptors(record::passed);
+            }
+            _ => {}
         }
         ret
     }
