@@ -25,13 +25,17 @@ struct Local {
     process: AtomicU64,
     tid: AtomicU32,
     state: AtomicU32,
-    /// One more than the index of its window's place; 0 without a window.
+    /// One more than the index of its window's place, with [`SHUT`] once the window is; 0 without a place.
     window: AtomicU32,
     /// What the kernel looks at before each call while there is a window.
     selector: AtomicU8,
     /// Whether the last window saw all that there was.
     caught: AtomicBool,
 }
+
+/// The window is shut, but its place not given back.
+#[cfg(target_arch = "x86_64")]
+const SHUT: u32 = 1 << 31;
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -147,14 +151,36 @@ pub(crate) fn is_borrowed() -> bool {
     local.state.load(Ordering::Relaxed) != 0 && local.tid.load(Ordering::Relaxed) != sys::tid()
 }
 
-/// The index of the calling thread's window.
+/// The number of the calling thread's window, and whether it is shut.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn window(process: &Process) -> Option<usize> {
+fn any_window(process: &Process) -> Option<(usize, bool)> {
     let local = local()?;
     if local.process.load(Ordering::Relaxed) != process.key() {
         return None;
     }
-    usize::try_from(local.window.load(Ordering::Relaxed)).ok()?.checked_sub(1)
+    let number = local.window.load(Ordering::Relaxed);
+    let index = usize::try_from(number & !SHUT).ok()?.checked_sub(1)?;
+    Some((index, number & SHUT != 0))
+}
+
+/// The index of the calling thread's window.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn window(process: &Process) -> Option<usize> {
+    any_window(process).filter(|(_, is_shut)| !is_shut).map(|(index, _)| index)
+}
+
+/// The index of the calling thread's window that was shut, but whose place it still has.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn shut_window(process: &Process) -> Option<usize> {
+    any_window(process).filter(|(_, is_shut)| *is_shut).map(|(index, _)| index)
+}
+
+/// The calling thread's window is shut from now on.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn set_shut() {
+    if let Some(local) = local() {
+        local.window.fetch_or(SHUT, Ordering::Relaxed);
+    }
 }
 
 /// The calling thread has a window from now on; returns its selector.

@@ -103,6 +103,15 @@ pub(crate) fn tid() -> u32 {
     identity(libc::SYS_gettid)
 }
 
+/// Whether the process has no such thread any more.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn is_gone(tid: u32) -> bool {
+    let arguments = [pid() as usize, tid as usize, 0, 0, 0, 0];
+    // SAFETY: signal 0 is none, it is only asked about.
+    let told = unsafe { call(libc::SYS_tgkill, arguments) };
+    told == Err(libc::ESRCH)
+}
+
 /// The real user id.
 pub(crate) fn uid() -> u32 {
     identity(libc::SYS_getuid)

@@ -42,7 +42,8 @@ pub(crate) fn undisturbed<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
-fn pending() -> Set {
+/// The signals that wait until the calling thread lets them through.
+pub(crate) fn pending() -> Set {
     let mut set: Set = 0;
     let arguments = [pointer(&raw mut set), size_of::<Set>(), 0, 0, 0, 0];
     // It cannot fail.
