@@ -13,6 +13,7 @@ mod hooks {
     mod confined;
     mod families;
     mod harness;
+    mod inside;
     mod links;
     mod nlview;
     mod promises;

@@ -14,6 +14,7 @@
 mod confined;
 mod families;
 mod harness;
+mod inside;
 mod links;
 mod machine;
 mod nlview;
