@@ -15,6 +15,7 @@ mod confined;
 mod families;
 mod harness;
 mod inside;
+mod launched;
 mod links;
 mod machine;
 mod nlview;
