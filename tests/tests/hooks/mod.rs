@@ -19,6 +19,7 @@ mod launched;
 mod links;
 mod machine;
 mod nlview;
+mod own_calls;
 mod promises;
 mod records;
 mod ring;
