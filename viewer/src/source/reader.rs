@@ -451,7 +451,7 @@ impl Open {
         let is_other = self.connection.id != next.id;
         let is_of_same = self.connection.peer.pid == next.peer.pid && next.peer.pid != 0;
         if is_other && (is_of_same || ring.is_to_be_renewed()) {
-            self.before_next = ring.len();
+            self.before_next = ring.capacity();
         }
     }
 
