@@ -155,6 +155,14 @@ pub(crate) fn made(fd: i32, protocol: i32) {
     set(fd, NETLINK | UNBOUND | protocol);
 }
 
+/// Learns of a duplicate that was made where the kernel may not be asked about it.
+pub(crate) fn copied(old: i32, new: i32) {
+    let (Some(from), Some(to)) = (index(old), index(new)) else { return };
+    let (Some(known), Some(inode)) = (INODES.get(from), INODES.get(to)) else { return };
+    inode.store(known.load(Ordering::Relaxed), Ordering::Relaxed);
+    set(new, state(old));
+}
+
 /// Asks the kernel what a descriptor is, and learns the answer; a vfork child's descriptors are not
 /// those that the table is about.
 pub(crate) fn probe(fd: i32) -> Option<Socket> {

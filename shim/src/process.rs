@@ -11,7 +11,7 @@ use once_cell::race::OnceRef;
 
 #[cfg(target_arch = "x86_64")]
 use crate::window::Users;
-use crate::{sys, thread};
+use crate::{confinement, sys, thread};
 
 /// Descriptors that the tables know of.
 pub(crate) const TABLE_LEN: usize = 4096;
@@ -186,6 +186,9 @@ impl Process {
 
     /// Begins anew. Whoever comes second, be it a thread or a signal handler, changes nothing.
     fn begin(&self) {
+        if confinement::is_confined() {
+            return self.begin_unasked();
+        }
         let pid = sys::pid();
         self.pid.store(pid, Ordering::Relaxed);
         // The image's own is asked for when it is needed; a child may have gone to another.
@@ -198,10 +201,20 @@ impl Process {
         let _ = self.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Relaxed);
     }
 
+    /// Begins anew where it may not be asked who it is.
+    fn begin_unasked(&self) {
+        let number = CONFINED_CHILDREN.get().map_or(0, |it| it.fetch_add(1, Ordering::Relaxed));
+        // Far from what any other process has, and never 0.
+        let mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let key = (IMAGE.load(Ordering::Relaxed) ^ mixed).max(1);
+        let _ = self.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     /// What there is to do in a forked child.
     #[cold]
     fn go_on(&self) {
-        if !WIPED.load(Ordering::Relaxed) && self.is_guest() {
+        let is_unknown = WIPED.load(Ordering::Relaxed) || confinement::is_confined();
+        if !is_unknown && self.is_guest() {
             self.clear();
         }
         if self.key.load(Ordering::Acquire) == 0 {
@@ -226,8 +239,30 @@ static PROCESS: OnceRef<'static, Process> = OnceRef::new();
 /// The key of the process that the library was loaded into.
 static IMAGE: AtomicU64 = AtomicU64::new(0);
 
+/// Its process id.
+static IMAGE_PID: AtomicU32 = AtomicU32::new(0);
+
+/// Process id of the process that the library was loaded into.
+pub(crate) fn image_pid() -> u32 {
+    IMAGE_PID.load(Ordering::Relaxed)
+}
+
 /// Whether the kernel clears the memory in a forked child.
 static WIPED: AtomicBool = AtomicBool::new(false);
+
+/// How many children of a confined process have begun, which share it: they may not ask who they are, and
+/// are to be told apart all the same.
+static CONFINED_CHILDREN: OnceRef<'static, AtomicU64> = OnceRef::new();
+
+/// Makes ready for children that may not ask who they are.
+pub(crate) fn prepare_children() {
+    if CONFINED_CHILDREN.get().is_none()
+        && let Some(count) = sys::memory::shared_with_children()
+    {
+        // If another thread was faster, it is that one's.
+        let _ = CONFINED_CHILDREN.set(count);
+    }
+}
 
 /// The process that the caller runs in, made known if it is not: there is somebody to speak to. `None`
 /// without memory, and in a vfork child, which is not the process whose memory it would begin in.
@@ -242,6 +277,7 @@ pub(crate) fn start() -> Option<&'static Process> {
     process.begin();
     WIPED.store(wiped, Ordering::Relaxed);
     if PROCESS.set(process).is_ok() {
+        IMAGE_PID.store(process.pid.load(Ordering::Relaxed), Ordering::Relaxed);
         IMAGE.store(process.key(), Ordering::Relaxed);
     }
     // If another thread was faster, it is that one's.

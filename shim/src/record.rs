@@ -330,6 +330,19 @@ pub(crate) fn closed(closing: Closing, call: Call) {
     after.restore();
 }
 
+/// A descriptor has come from another process: it may be netlink, and used by write and read alone.
+#[cold]
+#[inline(never)]
+pub(crate) fn passed(fd: i32) {
+    if !link::is_live() || confinement::is_confined() {
+        return;
+    }
+    let errno = sys::errno();
+    fdtable::forget(fd);
+    fdtable::probe(fd);
+    sys::set_errno(errno);
+}
+
 /// A descriptor has been duplicated: of the new number nothing is known but, if the old one is
 /// netlink, that it is worth a probe.
 pub(crate) fn duplicated(old: i32, new: i32) {
@@ -339,7 +352,11 @@ pub(crate) fn duplicated(old: i32, new: i32) {
     if fdtable::class(old) == Class::Netlink {
         let errno = sys::errno();
         fdtable::forget(new);
-        fdtable::probe(new);
+        if confinement::is_confined() {
+            fdtable::copied(old, new);
+        } else {
+            fdtable::probe(new);
+        }
         sys::set_errno(errno);
     } else if fdtable::class(new) != Class::Unknown {
         let errno = sys::errno();

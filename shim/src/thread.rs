@@ -7,12 +7,15 @@
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::process::{self, Process};
-use crate::sys;
+use crate::{confinement, sys};
 
 /// The thread has made a vfork child, which may be the one that is running.
 const LENT: u32 = 1;
 /// Another task has been given this thread's memory for good.
 const SHARED: u32 = 2;
+
+/// The id of a thread that may not ask for it.
+const UNKNOWN: u32 = 0;
 
 /// A thread's own memory, zeroed when it begins. Of a few bytes: what a preloaded library asks for here
 /// comes off every thread's stack.
@@ -22,13 +25,17 @@ struct Local {
     process: AtomicU64,
     tid: AtomicU32,
     state: AtomicU32,
-    /// One more than the index of its window's place; 0 without a window.
+    /// One more than the index of its window's place, with [`SHUT`] once the window is; 0 without a place.
     window: AtomicU32,
     /// What the kernel looks at before each call while there is a window.
     selector: AtomicU8,
     /// Whether the last window saw all that there was.
     caught: AtomicBool,
 }
+
+/// The window is shut, but its place not given back.
+#[cfg(target_arch = "x86_64")]
+const SHUT: u32 = 1 << 31;
 
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!(
@@ -83,6 +90,10 @@ pub(crate) fn id(process: &Process) -> u32 {
 
 #[cold]
 fn ask(local: &Local, process: &Process) -> u32 {
+    if confinement::is_confined() {
+        let is_known = local.process.load(Ordering::Relaxed) == process.key();
+        return if is_known { local.tid.load(Ordering::Relaxed) } else { UNKNOWN };
+    }
     let tid = sys::tid();
     if local.process.load(Ordering::Relaxed) != process.key() {
         // A signal handler that comes between stores the same.
@@ -106,7 +117,10 @@ pub(crate) fn may_be_guest(process: &Process) -> bool {
     if local.state.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    local.process.load(Ordering::Relaxed) == process.key() && process.is_guest()
+    // Where the process may not be asked for, it is most likely none: few filters let one be made.
+    local.process.load(Ordering::Relaxed) == process.key()
+        && !confinement::is_confined()
+        && process.is_guest()
 }
 
 /// The calling thread is about to make a vfork child.
@@ -137,14 +151,36 @@ pub(crate) fn is_borrowed() -> bool {
     local.state.load(Ordering::Relaxed) != 0 && local.tid.load(Ordering::Relaxed) != sys::tid()
 }
 
-/// The index of the calling thread's window.
+/// The number of the calling thread's window, and whether it is shut.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn window(process: &Process) -> Option<usize> {
+fn any_window(process: &Process) -> Option<(usize, bool)> {
     let local = local()?;
     if local.process.load(Ordering::Relaxed) != process.key() {
         return None;
     }
-    usize::try_from(local.window.load(Ordering::Relaxed)).ok()?.checked_sub(1)
+    let number = local.window.load(Ordering::Relaxed);
+    let index = usize::try_from(number & !SHUT).ok()?.checked_sub(1)?;
+    Some((index, number & SHUT != 0))
+}
+
+/// The index of the calling thread's window.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn window(process: &Process) -> Option<usize> {
+    any_window(process).filter(|(_, is_shut)| !is_shut).map(|(index, _)| index)
+}
+
+/// The index of the calling thread's window that was shut, but whose place it still has.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn shut_window(process: &Process) -> Option<usize> {
+    any_window(process).filter(|(_, is_shut)| *is_shut).map(|(index, _)| index)
+}
+
+/// The calling thread's window is shut from now on.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn set_shut() {
+    if let Some(local) = local() {
+        local.window.fetch_or(SHUT, Ordering::Relaxed);
+    }
 }
 
 /// The calling thread has a window from now on; returns its selector.

@@ -66,11 +66,13 @@ static void one_buffer(void)
     n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
     GOT("recv", n, MSG_DONTWAIT);
 
+#ifdef __GLIBC__
     m = noop(++seq);
     n = __send(fd, &m, sizeof m, 0);
     SENT("__send", n, 0);
     n = __recv_chk(fd, buf, sizeof buf, sizeof buf, 0);
     GOT("__recv_chk", n, 0);
+#endif
 
     m = noop(++seq);
     n = sendto(fd, &m, sizeof m, 0, (void *)&name, sizeof name);
@@ -84,8 +86,13 @@ static void one_buffer(void)
     m = noop(++seq);
     n = sendto(fd, &m, sizeof m, 0, NULL, 0);
     SENT("sendto", n, 0);
+#ifdef __GLIBC__
     n = __recvfrom_chk(fd, buf, sizeof buf, sizeof buf, 0, NULL, NULL);
     GOT("__recvfrom_chk", n, 0);
+#else
+    n = recvfrom(fd, buf, sizeof buf, 0, NULL, NULL);
+    GOT("recvfrom", n, 0);
+#endif
 
     m = noop(++seq);
     n = write(fd, &m, sizeof m);
@@ -93,6 +100,7 @@ static void one_buffer(void)
     n = read(fd, buf, sizeof buf);
     GOT("read", n, 0);
 
+#ifdef __GLIBC__
     m = noop(++seq);
     n = __write(fd, &m, sizeof m);
     SENT("__write", n, 0);
@@ -104,6 +112,7 @@ static void one_buffer(void)
     SENT("write", n, 0);
     n = __read_chk(fd, buf, sizeof buf, sizeof buf);
     GOT("__read_chk", n, 0);
+#endif
 }
 
 static void vectors(void)
@@ -122,6 +131,7 @@ static void vectors(void)
     n = readv(fd, in, 3);
     GOT_V("readv", n, 0);
 
+#ifdef __GLIBC__
     m = noop(++seq);
     n = pwritev2(fd, out, 3, -1, 0);
     SENT_V("pwritev2", n, 0);
@@ -133,6 +143,7 @@ static void vectors(void)
     SENT_V("pwritev2", n, 0);
     n = preadv64v2(fd, in, 3, -1, 0);
     GOT_V("preadv2", n, 0);
+#endif
 }
 
 static void messages(void)
@@ -144,7 +155,7 @@ static void messages(void)
         char bytes[CMSG_SPACE(sizeof(struct ucred))];
         struct cmsghdr align;
     } control = {0};
-    struct msghdr message = {&to, sizeof to, out, 2, &control, sizeof control, 0};
+    struct msghdr message = header(&to, sizeof to, out, 2, &control, sizeof control);
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     c->cmsg_len = CMSG_LEN(sizeof(struct ucred));
     c->cmsg_level = SOL_SOCKET;
@@ -170,7 +181,7 @@ static void messages(void)
            .iov_count = 1, .iov = &nothing, .name = &from, .name_len = ask.msg_namelen);
 
     struct iovec in[] = {{buf, 10}, {buf + 10, 100}};
-    message = (struct msghdr){&from, sizeof from, in, 2, &control, sizeof control, 0};
+    message = header(&from, sizeof from, in, 2, &control, sizeof control);
     n = recvmsg(fd, &message, 0);
     EXPECT("recvmsg", fd, n, .msg_flags = message.msg_flags, .iov_count = 2, .iov = in,
            .buf_len = 110, .name = &from, .name_len = message.msg_namelen, .control = &control,

@@ -43,6 +43,15 @@ int main(int argc, char **argv)
         pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     } else if (!strcmp(way, "clone")) {
         pid = clone(child, stack + sizeof stack, SIGCHLD, NULL);
+    } else if (!strcmp(way, "clone3")) {
+        unsigned long long arguments[11] = {[4] = SIGCHLD};
+        pid = syscall(SYS_clone3, arguments, 8 * sizeof *arguments);
+    } else if (!strcmp(way, "shared")) {
+        /* A task of its own in the same memory. */
+        pid = clone(child, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+    } else if (!strcmp(way, "session")) {
+        pid = fork();
+        need(pid > 0 || setsid() == getpid(), "setsid");
     } else if (!strcmp(way, "double")) {
         pid = fork();
         if (pid == 0 && (pid = fork()) != 0)
@@ -62,14 +71,27 @@ int main(int argc, char **argv)
     } else if (!strcmp(way, "spawn")) {
         char *arguments[] = {argv[0], "spawned", NULL};
         need(posix_spawn(&pid, argv[0], NULL, NULL, arguments, environ) == 0, "posix_spawn");
+    } else if (!strcmp(way, "system")) {
+        char command[4200];
+        sprintf(command, "\"%s\" spawned", argv[0]);
+        need(system(command) == 0, "system");
+    } else if (!strcmp(way, "popen")) {
+        char command[4200], line[64];
+        sprintf(command, "\"%s\" spawned", argv[0]);
+        FILE *pipe = popen(command, "r");
+        need(pipe && fgets(line, sizeof line, pipe), "popen");
+        fputs(line, stdout);
+        need(pclose(pipe) == 0, "pclose");
     } else if (!strcmp(way, "exec")) {
         execl(argv[0], argv[0], "spawned", NULL);
     }
-    need(pid >= 0, way);
-    if (pid == 0)
-        child(NULL);
     int status;
-    need(waitpid(pid, &status, 0) == pid && status == 0, "wait");
+    if (strcmp(way, "system") && strcmp(way, "popen")) {
+        need(pid >= 0, way);
+        if (pid == 0)
+            child(NULL);
+        need(waitpid(pid, &status, 0) == pid && status == 0, "wait");
+    }
     if (!strcmp(way, "closer")) {
         /* Only write and read, which never probe. */
         struct noop m = noop(3);

@@ -42,13 +42,17 @@ int main(void)
     ONCE(sendmmsg(fd, &out_messages, 1, 0));
     ONCE(write(fd, &m, sizeof m));
     ONCE(writev(fd, &iov, 1));
+#ifdef __GLIBC__
     ONCE(pwritev2(fd, &iov, 1, -1, 0));
+#endif
     ONE_OF_THREE(recv(fd, buf, sizeof buf, 0));
     ONE_OF_THREE(recvfrom(fd, buf, sizeof buf, 0, NULL, NULL));
     ONE_OF_THREE(recvmsg(fd, &in_message, 0));
     ONE_OF_THREE(recvmmsg(fd, &in_messages, 1, 0, NULL));
     ONE_OF_THREE(read(fd, buf, sizeof buf));
     ONE_OF_THREE(readv(fd, &in, 1));
+#ifdef __GLIBC__
     ONE_OF_THREE(preadv2(fd, &in, 1, -1, 0));
+#endif
     return 0;
 }

@@ -67,7 +67,8 @@ int main(void)
 
     pthread_attr_t small;
     pthread_attr_init(&small);
-    need(pthread_attr_setstacksize(&small, PTHREAD_STACK_MIN) == 0, "stack");
+    size_t least = PTHREAD_STACK_MIN < 16384 ? 16384 : PTHREAD_STACK_MIN;
+    need(pthread_attr_setstacksize(&small, least) == 0, "stack");
     for (long i = 0; i < 4; i++)
         need(pthread_create(&many[i], &small, sender, (void *)(1000 * (i + 1))) == 0, "thread");
     for (int i = 0; i < 4; i++)

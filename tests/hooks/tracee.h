@@ -17,6 +17,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef __GLIBC__
+/* What musl has not. */
+static inline int close_range(unsigned first, unsigned last, int flags)
+{
+    return syscall(SYS_close_range, first, last, flags);
+}
+
+static inline void closefrom(int first)
+{
+    close_range(first, ~0U, 0);
+}
+#endif
+
 /* A message without a meaning, which the kernel acknowledges. */
 struct noop {
     struct nlmsghdr header;
@@ -28,6 +41,20 @@ enum { ACK_LEN = 36 };
 static inline struct noop noop(unsigned seq)
 {
     struct noop message = {{sizeof message, NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, seq, 0}};
+    return message;
+}
+
+/* A message header; where there is control data, its fields' order is each libc's own affair. */
+static inline struct msghdr header(void *name, socklen_t name_len, struct iovec *iov, unsigned count,
+                                   void *control, size_t control_len)
+{
+    struct msghdr message = {0};
+    message.msg_name = name;
+    message.msg_namelen = name_len;
+    message.msg_iov = iov;
+    message.msg_iovlen = count;
+    message.msg_control = control;
+    message.msg_controllen = control_len;
     return message;
 }
 

@@ -113,7 +113,10 @@ impl Plan {
         if let Some((path, obstacle)) = &findings.obstacle {
             say(format_args!("{} cannot be recorded: {obstacle}", path.display()));
         }
-        let preload = if findings.musl && !shim.fits_musl { None } else { Some(library) };
+        let is_of_other = matches!(findings.obstacle, Some((_, preflight::Obstacle::OtherMachine)));
+        // Such a program's loader would but complain, or keep it from starting.
+        let is_unfit = is_of_other || (findings.musl && !shim.fits_musl);
+        let preload = if is_unfit { None } else { Some(library) };
         let listener = launch::listen()?;
         let socket = listener.path().to_owned();
         let (stop, stopped) = stop_pair()?;

@@ -123,7 +123,7 @@ impl Map {
             return Err(Error::NotSealed);
         }
         let len = file_len(fd)?;
-        Self::map(fd, Layout::of_file(len).ok_or(Error::Length(len))?, access)
+        Self::mapped(fd, Layout::of_file(len).ok_or(Error::Length(len))?, access)
     }
 
     /// Makes a sealed memory file of this layout, and maps it. Returns its descriptor as well.
@@ -132,7 +132,7 @@ impl Map {
     /// [`Error::Kernel`].
     pub fn create(layout: Layout) -> Result<(c_int, Self), Error> {
         let fd = create(layout)?;
-        match Self::map(fd, layout, Access::Shared) {
+        match Self::mapped(fd, layout, Access::Shared) {
             Ok(map) => Ok((fd, map)),
             Err(e) => {
                 close(fd);
@@ -142,7 +142,7 @@ impl Map {
     }
 
     /// Maps a memory file of this layout's length, which cannot change.
-    fn map(fd: c_int, layout: Layout, access: Access) -> Result<Self, Error> {
+    fn mapped(fd: c_int, layout: Layout, access: Access) -> Result<Self, Error> {
         let (protection, flags) = match access {
             Access::Shared => (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED),
             Access::Rest => (libc::PROT_READ, libc::MAP_PRIVATE),

@@ -10,7 +10,7 @@ use super::fd::{duplicates, forget_range};
 use super::frameless::SYSCALL;
 use crate::confinement;
 use crate::record::{self, Before, Call};
-use crate::view::{Messages, View, returned};
+use crate::view::{Messages, View, descriptors, returned};
 
 /// Whether calls of this number may be of interest.
 pub(super) fn is_watched(number: c_long) -> bool {
@@ -129,11 +129,11 @@ impl Numbered {
                 }
                 ret
             }
-            libc::SYS_prctl if self.int(0) == libc::PR_SET_SECCOMP => confinement::around(make),
+            libc::SYS_prctl => confinement::prctl(self.int(0), self.size(1), make),
             libc::SYS_seccomp if SECCOMP_SET_MODES.contains(&self.int(0)) => {
                 confinement::around(make)
             }
-            libc::SYS_prctl | libc::SYS_seccomp => make(),
+            libc::SYS_seccomp => make(),
             libc::SYS_socket => {
                 let arguments = [self.int(0), self.int(1), self.int(2)];
                 let before = Before::new_socket(self.int(0));
@@ -176,6 +176,18 @@ impl Numbered {
         if let Some(before) = before {
             // SAFETY: made, and with what came of it.
             unsafe { self.record(before, ret) };
+        }
+        match self.number {
+            libc::SYS_recvmsg => {
+                // SAFETY: unless `ret` is negative, the kernel has just filled the message.
+                unsafe { descriptors(self.pointer(1), ret as isize, record::passed) };
+            }
+            libc::SYS_recvmmsg => {
+                let count = c_int::try_from(ret).unwrap_or(-1);
+                // SAFETY: the kernel has just filled the first `ret` messages.
+                unsafe { Messages::received(self.pointer(1), count) }.descriptors(record::passed);
+            }
+            _ => {}
         }
         ret
     }

@@ -126,6 +126,6 @@ hooks! {
     unsafe fn prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int => on_prctl {
         // SAFETY: the caller's own arguments.
         let make = || unsafe { real!(prctl)(option, a, b, c, d) };
-        if option == libc::PR_SET_SECCOMP { confinement::around(make) } else { make() }
+        confinement::prctl(option, a as usize, make)
     }
 }

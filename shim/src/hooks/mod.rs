@@ -14,7 +14,10 @@ mod recv;
 mod rw;
 mod send;
 
-use crate::interpose::Libraries;
+use core::ffi::CStr;
+
+use crate::interpose::{self, Libraries};
+use crate::sys;
 
 /// The name of a symbol as C has it.
 macro_rules! c_name {
@@ -42,10 +45,18 @@ pub(crate) fn resolve() {
     internal::resolve(&libraries);
     #[cfg(target_arch = "x86_64")]
     frameless::resolve(&libraries);
+    interpose::set_done();
+    let clock = interpose::of_kernel(VDSO_CLOCK_GETTIME);
+    // SAFETY: the function of that name, if there is one.
+    unsafe { sys::use_clock(clock) };
 }
+
+/// What the kernel's clock_gettime is called.
+const VDSO_CLOCK_GETTIME: &CStr =
+    if cfg!(target_arch = "aarch64") { c"__kernel_clock_gettime" } else { c"__vdso_clock_gettime" };
 
 /// What a function returns that this libc has not.
 fn absent<T: From<i8>>() -> T {
-    crate::sys::set_errno(libc::ENOSYS);
+    sys::set_errno(libc::ENOSYS);
     T::from(-1)
 }

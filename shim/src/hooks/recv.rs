@@ -8,7 +8,7 @@ use nlproto::Function;
 
 use crate::interpose::{hooks, real};
 use crate::record::{self, Before, Call};
-use crate::view::{Messages, View};
+use crate::view::{Messages, View, descriptors};
 
 hooks! {
     unsafe fn recv(fd: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t => on_recv {
@@ -89,6 +89,8 @@ hooks! {
             let view = unsafe { View::received(message, ret) };
             record::call(before, Call::new(Function::Recvmsg, fd, ret).flags(flags), &view);
         }
+        // SAFETY: as above.
+        unsafe { descriptors(message, ret, record::passed) };
         ret
     }
 
@@ -107,6 +109,8 @@ hooks! {
             // SAFETY: the kernel has just filled the first `ret` messages.
             record::messages(before, call, unsafe { Messages::received(messages, ret) });
         }
+        // SAFETY: as above.
+        unsafe { Messages::received(messages, ret) }.descriptors(record::passed);
         ret
     }
 }

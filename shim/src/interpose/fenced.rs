@@ -4,9 +4,26 @@
 //!   operations only, and a test reads the machine code for calls of the panic entry points. The
 //!   library is built with `panic = "abort"`, so that a thread's cancellation, which unwinds, is not
 //!   caught by redhook either; hence no value with a destructor lives across a real call.
-//! - It finds the real functions under a lock, when first used. So the constructor uses all of them
-//!   once, and until it has run the hooks do nothing of their own.
+//! - It finds the real functions under a lock, when first used: a signal handler that came in between
+//!   would wait for what it interrupts. So the constructor uses all of them once, and until it has, hooks
+//!   find them without redhook.
 //! - It panics on a missing function. So each is looked for before.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether redhook has found all the functions, and will take its lock no more.
+static IS_DONE: AtomicBool = AtomicBool::new(false);
+
+/// Whether redhook may be asked for a function.
+#[inline]
+pub(crate) fn is_done() -> bool {
+    IS_DONE.load(Ordering::Relaxed)
+}
+
+/// Redhook has found all the functions.
+pub(crate) fn set_done() {
+    IS_DONE.store(true, Ordering::Relaxed);
+}
 
 /// Defines hooks, and a `resolve` that finds the functions behind them.
 macro_rules! hooks {
@@ -15,13 +32,14 @@ macro_rules! hooks {
     )*) => {
         $(redhook::hook! { unsafe fn $name($($v: $t),*) -> $r => $hook $body })*
 
-        /// Whether libc has each of the functions.
+        /// The functions behind, as far as libc has them.
         #[allow(non_upper_case_globals, reason = "named after the functions")]
-        mod presence {
+        mod behind {
+            use super::*;
             use $crate::interpose::Real;
             $(
-                // SAFETY: only asked whether it is there.
-                pub(super) static $name: Real<unsafe extern "C" fn()> =
+                // SAFETY: the hook has the function's own type.
+                pub(super) static $name: Real<unsafe extern "C" fn($($t),*) -> $r> =
                     unsafe { Real::new($crate::hooks::c_name!($name)) };
             )*
         }
@@ -29,9 +47,9 @@ macro_rules! hooks {
         /// Finds the functions, those that there are.
         pub(super) fn resolve(libraries: &$crate::interpose::Libraries) {
             $(
-                presence::$name.find(libraries);
+                behind::$name.find(libraries);
                 if $crate::interpose::is_there!($name) {
-                    $crate::interpose::real!($name);
+                    ::redhook::real!($name);
                 }
             )*
         }
@@ -41,14 +59,14 @@ macro_rules! hooks {
 /// Whether libc has a hooked function of the calling module.
 macro_rules! is_there {
     ($name:ident) => {
-        presence::$name.is_there()
+        behind::$name.is_there()
     };
 }
 
 /// The function behind a hook of the calling module.
 macro_rules! real {
     ($name:ident) => {
-        ::redhook::real!($name)
+        if $crate::interpose::is_done() { ::redhook::real!($name) } else { behind::$name.get() }
     };
 }
 

@@ -15,8 +15,8 @@ mod real;
 mod symbol;
 
 #[cfg(not(feature = "portable"))]
-pub(crate) use fenced::{hooks, is_there, real};
+pub(crate) use fenced::{hooks, is_done, is_there, real, set_done};
 #[cfg(feature = "portable")]
-pub(crate) use portable::{hooks, is_there, real};
+pub(crate) use portable::{hooks, is_there, real, set_done};
 pub(crate) use real::Real;
-pub(crate) use symbol::Libraries;
+pub(crate) use symbol::{Libraries, of_kernel};

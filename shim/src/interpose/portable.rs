@@ -35,6 +35,9 @@ macro_rules! hooks {
     };
 }
 
+/// There is nothing that would have to be done with before functions are used.
+pub(crate) fn set_done() {}
+
 /// Whether libc has a hooked function of the calling module.
 macro_rules! is_there {
     ($name:ident) => {

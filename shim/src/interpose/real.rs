@@ -29,16 +29,13 @@ impl<F: Copy> Real<F> {
     }
 
     /// Finds it.
-    pub(crate) fn find(&self, libraries: &Libraries) -> *const c_void {
-        let found = libraries.function(self.name);
-        let address = if found.is_null() { absent as *const c_void } else { found };
-        self.address.store(address.cast_mut(), Ordering::Release);
-        address
+    pub(crate) fn find(&self, libraries: &Libraries) {
+        find(self.name, &self.address, libraries);
     }
 
     fn address(&self) -> *const c_void {
         let address = self.address.load(Ordering::Acquire);
-        if address.is_null() { self.find(&Libraries::behind()) } else { address }
+        if address.is_null() { look(self.name, &self.address) } else { address }
     }
 
     /// Whether there is one.
@@ -52,6 +49,20 @@ impl<F: Copy> Real<F> {
         // SAFETY: as large as a pointer, and a function of this type by the promise to `new`.
         unsafe { core::mem::transmute_copy(&address) }
     }
+}
+
+fn find(name: &CStr, place: &AtomicPtr<c_void>, libraries: &Libraries) -> *const c_void {
+    let found = libraries.function(name);
+    let address = if found.is_null() { absent as *const c_void } else { found };
+    place.store(address.cast_mut(), Ordering::Release);
+    address
+}
+
+/// Finds a function where nobody has yet, which takes more of the stack than a hook may.
+#[cold]
+#[inline(never)]
+fn look(name: &CStr, place: &AtomicPtr<c_void>) -> *const c_void {
+    find(name, place, &Libraries::behind())
 }
 
 /// Stands for a function that there is not.

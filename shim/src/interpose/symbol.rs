@@ -7,7 +7,7 @@
 use core::ffi::{CStr, c_int, c_void};
 use core::ptr;
 
-use libc::{Elf64_Phdr, Elf64_Sym, PT_DYNAMIC, PT_LOAD, dl_phdr_info};
+use libc::{Elf64_Ehdr, Elf64_Phdr, Elf64_Sym, PT_DYNAMIC, PT_LOAD, dl_phdr_info};
 
 const DT_NULL: u64 = 0;
 const DT_HASH: u64 = 4;
@@ -55,6 +55,26 @@ impl Libraries {
         let libraries = self.all.get(..self.count).unwrap_or(&[]);
         libraries.iter().find_map(|library| library.function(name)).unwrap_or(ptr::null())
     }
+}
+
+/// A function of the kernel's own library, which it maps into every process; null if there is none.
+pub(crate) fn of_kernel(name: &CStr) -> *const c_void {
+    // SAFETY: reads the auxiliary vector.
+    let base = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) };
+    if base == 0 {
+        return ptr::null();
+    }
+    let header = pointer::<Elf64_Ehdr>(base);
+    // SAFETY: where the kernel says that the library begins, which begins with its header.
+    let header = unsafe { header.read() };
+    let info = dl_phdr_info {
+        dlpi_addr: base,
+        dlpi_phdr: pointer(base.wrapping_add(header.e_phoff)),
+        dlpi_phnum: header.e_phnum,
+        // SAFETY: of the rest, which is not looked at, zero is a value.
+        ..unsafe { core::mem::zeroed() }
+    };
+    Library::new(&info).and_then(|library| library.function(name)).unwrap_or(ptr::null())
 }
 
 /// Called for each library, in the order of their search.

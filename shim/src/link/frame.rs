@@ -174,7 +174,11 @@ impl Call<'_> {
             for span in spans.iter().take(used) {
                 gather.push(*span);
             }
-            self.write(number, &gather, &write)?;
+            match self.write(number, &gather, &write) {
+                // The frames before are in there, so that this is not tried again.
+                Err(Outcome::Stuck) => return Err(Outcome::Full),
+                other => other?,
+            }
         }
         Ok(())
     }
@@ -189,7 +193,7 @@ impl Call<'_> {
         match write(gather.spans()) {
             Outcome::Sent => Ok(()),
             // These are tried again.
-            outcome @ (Outcome::Stolen | Outcome::Unreadable) => {
+            outcome @ (Outcome::Stolen | Outcome::Stuck | Outcome::Unreadable) => {
                 self.account.give_back(number);
                 Err(outcome)
             }

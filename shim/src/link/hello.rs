@@ -4,8 +4,8 @@
 use nlproto::{FRAME_HEAD_LEN, Hello, PREAMBLE_LEN, Record, codec};
 
 use super::Outcome;
-use crate::process::{Account, Process};
-use crate::{sys, view};
+use crate::process::{self, Account, Process};
+use crate::{confinement, sys, view};
 
 /// Most bytes of the executable's path.
 const EXE_ROOM: usize = 1024;
@@ -16,9 +16,13 @@ const ARGV_ROOM: usize = 2048;
 /// Room for the preamble, the fixed fields, the lengths of the others, the version and the name.
 const ROOM: usize = PREAMBLE_LEN + FRAME_HEAD_LEN + 4 + 48 + 4 * 8 + 32 + 16 + EXE_ROOM + ARGV_ROOM;
 
+const _: () = assert!(EXE_ROOM + ARGV_ROOM + ROOM <= sys::memory::DESK_LEN);
+
 /// Composes the preamble and the Hello, and has them written at once: in a file that others append
 /// to they must not be parted. A socket at hand, made in this process's network namespace, saves making
 /// another to ask which that is.
+///
+/// Not on the stack, since a forked child may first be heard of in a handler, whose stack may be small.
 #[inline(never)]
 pub(super) fn write(
     process: &Process,
@@ -26,12 +30,28 @@ pub(super) fn write(
     socket: Option<i32>,
     write: impl FnOnce(&[u8]) -> Outcome,
 ) -> Outcome {
+    if confinement::is_confined() {
+        return write_unasked(process, account, write);
+    }
+    let written = sys::memory::at_desk(|desk| {
+        let (exe, rest) = desk.split_at_mut_checked(EXE_ROOM)?;
+        let (argv, room) = rest.split_at_mut_checked(ARGV_ROOM)?;
+        Some(write_at(process, account, socket, (exe, argv, room), write))
+    });
+    written.flatten().unwrap_or(Outcome::Full)
+}
+
+fn write_at(
+    process: &Process,
+    account: &Account,
+    socket: Option<i32>,
+    (exe, argv, room): (&mut [u8], &mut [u8], &mut [u8]),
+    write: impl FnOnce(&[u8]) -> Outcome,
+) -> Outcome {
     let comm = sys::comm();
     let comm = comm.split(|byte| *byte == 0).next().unwrap_or(&[]);
-    let mut exe = [0_u8; EXE_ROOM];
-    let exe_len = sys::file::read_link(c"/proc/self/exe", &mut exe);
-    let mut argv = [0_u8; ARGV_ROOM];
-    let argv_len = arguments(&mut argv);
+    let exe_len = sys::file::read_link(c"/proc/self/exe", exe);
+    let argv_len = arguments(argv);
     let hello = Hello {
         pid: sys::pid(),
         ppid: sys::ppid(),
@@ -46,8 +66,40 @@ pub(super) fn write(
         exe: exe.get(..exe_len).unwrap_or(&[]),
         argv: argv.get(..argv_len).unwrap_or(&[]),
     };
+    compose(process, account, hello, room, write)
+}
+
+/// The same for a process that may ask for nothing, which is a child of one that has introduced itself.
+fn write_unasked(
+    process: &Process,
+    account: &Account,
+    write: impl FnOnce(&[u8]) -> Outcome,
+) -> Outcome {
+    let hello = Hello {
+        pid: 0,
+        ppid: process::image_pid(),
+        uid: 0,
+        forked: 1,
+        netns: 0,
+        netns_cookie: 0,
+        monotonic_ns: sys::monotonic_ns(),
+        realtime_ns: sys::realtime_ns(),
+        shim: env!("CARGO_PKG_VERSION").as_bytes(),
+        comm: b"?",
+        exe: b"",
+        argv: b"",
+    };
+    compose(process, account, hello, &mut [0; ROOM - EXE_ROOM - ARGV_ROOM], write)
+}
+
+fn compose(
+    process: &Process,
+    account: &Account,
+    hello: Hello<'_>,
+    room: &mut [u8],
+    write: impl FnOnce(&[u8]) -> Outcome,
+) -> Outcome {
     let number = account.take_number();
-    let mut room = [0_u8; ROOM];
     let Some((preamble, rest)) = room.split_first_chunk_mut::<PREAMBLE_LEN>() else {
         return Outcome::Full;
     };

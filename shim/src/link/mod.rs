@@ -41,6 +41,8 @@ enum Outcome {
     Sent,
     /// There was no room, or not in time.
     Full,
+    /// There was no room, but another ring may be had.
+    Stuck,
     /// The descriptor is no longer ours: the program closed or replaced it.
     Stolen,
     /// Nobody reads any more.
@@ -180,13 +182,18 @@ impl Link {
         self.ring().is_some() || self.parked.is_set()
     }
 
-    /// Connects or opens, greets, and only then lets others see the link.
+    /// Looks for somebody who reads, if nobody does and that may be.
     fn look(&self, config: &'static Config) {
         let is_fine = self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh);
         let is_guest = process::current().is_some_and(thread::may_be_guest);
         if is_fine || confinement::is_confined() || is_guest {
             return;
         }
+        sys::signal::undisturbed(|| self.open(config));
+    }
+
+    /// Connects or opens, greets, and only then lets others see the link.
+    fn open(&self, config: &'static Config) {
         let found = match self.kind {
             Kind::Socket => stream::open(config),
             Kind::File => file::open(config),
@@ -311,7 +318,7 @@ impl Link {
         let outcome = frame::small(speaker.process.key(), number, record, |bytes| {
             self.write(speaker, way, &[Span::of(bytes)])
         });
-        if outcome == Outcome::Stolen {
+        if matches!(outcome, Outcome::Stolen | Outcome::Stuck) {
             account.give_back(number);
         }
         outcome
@@ -425,6 +432,9 @@ impl Link {
             self.look(speaker.config);
             outcome = again(view);
         }
+        if outcome == Some(Outcome::Stuck) {
+            outcome = again(view);
+        }
         if outcome == Some(Outcome::Unreadable) {
             outcome = again(&view.without_bytes());
         }
@@ -453,10 +463,21 @@ impl Link {
         if matches!(way, Way::Ring(_)) && account.is_silent() {
             return;
         }
-        if self.report_losses(speaker, way).is_ok() {
-            let lost = account.lost_total.load(Ordering::Relaxed);
-            // Nobody is left to be told that it could not be said.
-            let _said = self.small(speaker, way, &Record::Bye(Bye { lost }));
-        }
+        // If there is no room for that, the Bye says it as well.
+        let _said = self.report_losses(speaker, way);
+        let lost = account.lost_total.load(Ordering::Relaxed);
+        let bye = || self.small(speaker, way, &Record::Bye(Bye { lost }));
+        // Nobody is left to be told that it could not be said.
+        let _said = match way {
+            Way::Parked(held) if self.kind == Kind::Socket && is_ours(held) => {
+                stream::with_reserve(held.fd(), bye)
+            }
+            _ => bye(),
+        };
     }
+}
+
+/// Whether a descriptor is still what was parked; no, where that may not be asked.
+fn is_ours(held: Held) -> bool {
+    !confinement::is_confined() && held.stat_if_ours().is_some()
 }

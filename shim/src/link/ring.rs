@@ -5,7 +5,7 @@
 //! the program is killed the next moment.
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use nlproto::ring::{
     Claim, Claiming, GONE, HEARTBEAT_MAX_AGE_MS, Layout, MAGIC, Progress, RENEW, VERSION, Word,
@@ -27,6 +27,9 @@ const MAX_RINGS: usize = 8;
 /// A viewer from which nothing was heard for so long may have died, and another taken its place.
 const SILENCE_MS: u64 = 10_000;
 
+/// How often another ring is looked for while it cannot be had.
+const RENEWAL_PACE_MS: u64 = 100;
+
 /// Tells the identity of a ring from that of a parked descriptor.
 const RING: u64 = 1 << 63;
 
@@ -35,8 +38,8 @@ pub(super) struct Ring {
     map: Map,
     identity: u64,
     made_ms: u64,
-    /// Another one was asked for, and looked for.
-    is_renewed: AtomicBool,
+    /// When another one was looked for last; 0 for never.
+    renewal_ms: AtomicU64,
 }
 
 static RINGS: [OnceRef<'static, Ring>; MAX_RINGS] = [const { OnceRef::new() }; MAX_RINGS];
@@ -71,8 +74,8 @@ pub(super) fn make(layout: Layout) -> Option<(i32, Ring)> {
     map.store(Word::Granules, layout.granules());
     map.store(Word::Magic, MAGIC);
     let identity = stat.inode | RING;
-    let is_renewed = AtomicBool::new(false);
-    Some((fd, Ring { map, identity, made_ms: now_ms(), is_renewed }))
+    let renewal_ms = AtomicU64::new(0);
+    Some((fd, Ring { map, identity, made_ms: now_ms(), renewal_ms }))
 }
 
 fn is_last() -> bool {
@@ -112,9 +115,20 @@ impl Ring {
         self.map.load(Word::Closed) == RENEW
     }
 
-    /// Whether the caller is the one to look for another one: the first that asks.
+    /// Whether the caller is the one to look for another one: the first that asks, and who asks when that
+    /// was in vain.
     pub(super) fn take_renewal(&self) -> bool {
-        !self.is_renewed.swap(true, Ordering::Relaxed)
+        let (now, last) = (now_ms(), self.renewal_ms.load(Ordering::Relaxed));
+        is_due(now, last)
+            && self
+                .renewal_ms
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Whether it would be the time to look for another one.
+    fn is_renewal_due(&self) -> bool {
+        self.is_to_be_renewed() && is_due(now_ms(), self.renewal_ms.load(Ordering::Relaxed))
     }
 
     /// How long the viewer has not looked.
@@ -158,6 +172,7 @@ impl Ring {
                     account.stalled.store(false, Ordering::Relaxed);
                     return self.fill(claim, frame, len);
                 }
+                Progress::Full if self.is_renewal_due() => return Outcome::Stuck,
                 Progress::Full if self.wait(config, account, &mut deadline_ns) => {}
                 Progress::Full => return Outcome::Full,
                 Progress::Going | Progress::Broken => return Outcome::Dead,
@@ -222,6 +237,11 @@ impl Ring {
         }
         true
     }
+}
+
+/// Whether another ring is to be looked for, if that was in vain the last time.
+fn is_due(now_ms: u64, last_ms: u64) -> bool {
+    now_ms.saturating_sub(last_ms) >= RENEWAL_PACE_MS
 }
 
 fn now_ms() -> u64 {

@@ -13,6 +13,10 @@ use crate::view::Span;
 /// Room asked for in the socket, in bytes: so much may wait while the viewer does not read.
 const BUFFER_LEN: i32 = 4 << 20;
 
+/// How much of it is kept for a process's last words, in bytes: more than a frame takes, since the kernel
+/// lets one begin as long as there is any room.
+const RESERVE_LEN: i32 = 64 << 10;
+
 /// Room may be free long before the kernel calls the socket writable, which it does when three
 /// quarters are; so a waiting record also tries every so often.
 const RETRY_NS: u64 = 2_000_000;
@@ -39,7 +43,11 @@ pub(super) fn open(config: &Config) -> Option<i32> {
 
 /// Makes room on a connection over which records are to go.
 pub(super) fn prepare(fd: i32) {
-    sys::socket::enlarge(fd, BUFFER_LEN);
+    sys::socket::set_buffer_len(fd, BUFFER_LEN);
+    let allowed = sys::socket::buffer_len(fd);
+    if allowed > 2 * RESERVE_LEN {
+        sys::socket::set_buffer_len(fd, allowed.saturating_sub(RESERVE_LEN));
+    }
 }
 
 /// Whether the viewer may see what this program sees. Anybody can listen in /tmp and under an
@@ -53,6 +61,15 @@ fn is_trusted(fd: i32, config: &Config) -> bool {
 /// Whether the socket is far from full.
 pub(super) fn has_room(fd: i32) -> bool {
     sys::wait_writable(fd, 0)
+}
+
+/// Calls `write` while there is more room than for others, so that a process's last words find some.
+pub(super) fn with_reserve<R>(fd: i32, write: impl FnOnce() -> R) -> R {
+    let usual = sys::socket::buffer_len(fd);
+    sys::socket::set_buffer_len(fd, usual.saturating_add(RESERVE_LEN));
+    let result = write();
+    sys::socket::set_buffer_len(fd, usual);
+    result
 }
 
 /// Writes one frame, and waits for room at most as long as the settings say: once, and then not

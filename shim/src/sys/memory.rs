@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_int;
 use core::mem::{align_of, size_of};
 use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use nlring::kernel::call;
 
@@ -25,9 +25,13 @@ const PAGE_LEN: usize = 4096;
 
 /// New private zeroed pages, never given back.
 fn pages<T>() -> Option<*mut T> {
+    mapped(libc::MAP_PRIVATE)
+}
+
+fn mapped<T>(sharing: c_int) -> Option<*mut T> {
     const { assert!(align_of::<T>() <= PAGE_LEN) };
     let protection = int(libc::PROT_READ | libc::PROT_WRITE);
-    let flags = int(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let flags = int(sharing | libc::MAP_ANONYMOUS);
     let arguments = [0, size_of::<T>(), protection, flags, int(-1), 0];
     // SAFETY: a new anonymous mapping at a place of the kernel's choice.
     let base = unsafe { call(libc::SYS_mmap, arguments) }.ok()?;
@@ -65,6 +69,46 @@ pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
     // SAFETY: fresh, large enough and aligned, and nobody else's.
     unsafe { place.write(value) };
     // SAFETY: just written, never unmapped, and from now on only shared.
+    Some(unsafe { &*place })
+}
+
+/// Bytes of the desk.
+pub(crate) const DESK_LEN: usize = 8192;
+
+/// Where there is room for what would take too much of a stack.
+#[repr(C, align(64))]
+struct Desk(UnsafeCell<[u8; DESK_LEN]>);
+
+// SAFETY: used by whoever has taken it, and nobody else.
+unsafe impl Sync for Desk {}
+
+static DESK: Desk = Desk(UnsafeCell::new([0; DESK_LEN]));
+
+/// Whether somebody is at the desk. Who leaves it by a jump leaves it taken.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Runs `work` with room for it, whose bytes may be anything; `None`, and not at all, if there is none. If
+/// somebody is at the desk, another is put up for the time.
+pub(crate) fn at_desk<R>(work: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
+    if !IS_TAKEN.swap(true, Ordering::Acquire) {
+        // SAFETY: taken, so that this is the only reference.
+        let result = work(unsafe { &mut *DESK.0.get() });
+        IS_TAKEN.store(false, Ordering::Release);
+        return Some(result);
+    }
+    let desk = pages::<[u8; DESK_LEN]>()?;
+    // SAFETY: fresh pages, which nobody else knows.
+    let result = work(unsafe { &mut *desk });
+    // It cannot fail for a mapping that there is.
+    // SAFETY: nobody refers to it any more.
+    let _unmapped = unsafe { call(libc::SYS_munmap, [pointer(desk), DESK_LEN, 0, 0, 0, 0]) };
+    Some(result)
+}
+
+/// A number, at first 0, that a forked child shares with its parent.
+pub(crate) fn shared_with_children() -> Option<&'static AtomicU64> {
+    let place = mapped::<AtomicU64>(libc::MAP_SHARED)?;
+    // SAFETY: zeroed, which is a value, never unmapped, and only shared.
     Some(unsafe { &*place })
 }
 

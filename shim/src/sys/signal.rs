@@ -33,7 +33,17 @@ pub(crate) fn set_mask(set: Set) -> Set {
     change_mask(libc::SIG_SETMASK, set)
 }
 
-fn pending() -> Set {
+/// Runs `work` while no signal handler of the program's can: what it opens, none can jump out before it
+/// closes it again.
+pub(crate) fn undisturbed<R>(work: impl FnOnce() -> R) -> R {
+    let before = change_mask(libc::SIG_SETMASK, Set::MAX);
+    let result = work();
+    change_mask(libc::SIG_SETMASK, before);
+    result
+}
+
+/// The signals that wait until the calling thread lets them through.
+pub(crate) fn pending() -> Set {
     let mut set: Set = 0;
     let arguments = [pointer(&raw mut set), size_of::<Set>(), 0, 0, 0, 0];
     // It cannot fail.

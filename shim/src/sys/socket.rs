@@ -108,8 +108,14 @@ pub(crate) fn peer_uid(fd: c_int) -> Option<u32> {
     option(fd, libc::SO_PEERCRED, nobody).ok().map(|peer| peer.uid)
 }
 
-/// Makes the send buffer as large as asked, or as the system allows.
-pub(crate) fn enlarge(fd: c_int, len: c_int) {
+/// Length of the send buffer, as [`set_buffer_len`] takes it.
+pub(crate) fn buffer_len(fd: c_int) -> c_int {
+    // The kernel keeps twice what it is asked for, and says so.
+    int_option(fd, libc::SO_SNDBUF).unwrap_or(0) / 2
+}
+
+/// Makes the send buffer as long as asked, or as the system allows.
+pub(crate) fn set_buffer_len(fd: c_int, len: c_int) {
     for name in [libc::SO_SNDBUFFORCE, libc::SO_SNDBUF] {
         let (value, size) = (pointer(&raw const len), size_of::<c_int>());
         let arguments = [int(fd), int(libc::SOL_SOCKET), int(name), value, size, 0];

@@ -12,7 +12,7 @@ mod span;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{iovec, mmsghdr, msghdr, sockaddr, socklen_t};
+use libc::{cmsghdr, iovec, mmsghdr, msghdr, sockaddr, socklen_t};
 use nlproto::codec::MAX_NAME_LEN;
 use nlring::Room;
 
@@ -349,6 +349,17 @@ impl Messages {
         Self { base, moved: usize::try_from(ret).unwrap_or(0), sent: false }
     }
 
+    /// Calls `each` with the descriptors that have come along.
+    #[inline]
+    pub(crate) fn descriptors(self, mut each: impl FnMut(c_int)) {
+        for index in 0..self.moved {
+            let message = self.base.wrapping_add(index).cast::<msghdr>();
+            // SAFETY: the kernel has just handled this element, as the constructors demand; it begins
+            // with the message.
+            unsafe { descriptors(message, 0, &mut each) };
+        }
+    }
+
     /// The messages, in order.
     pub(crate) fn views(self) -> impl Iterator<Item = View> {
         (0..self.moved).map(move |index| {
@@ -363,6 +374,51 @@ impl Messages {
                 unsafe { View::received(&raw const message.msg_hdr, moved) }
             }
         })
+    }
+}
+
+/// Calls `each` with the descriptors that have come along with a message.
+///
+/// # Safety
+/// As for [`View::received`].
+#[inline]
+pub(crate) unsafe fn descriptors(message: *const msghdr, moved: isize, each: impl FnMut(c_int)) {
+    /// A control message's head and one descriptor.
+    const LEAST: usize = size_of::<cmsghdr>() + size_of::<c_int>();
+    if moved < 0 {
+        return;
+    }
+    // SAFETY: the kernel has just written to it.
+    let message = unsafe { message.read_unaligned() };
+    let len = count(message.msg_controllen);
+    if len >= LEAST && !message.msg_control.is_null() {
+        // SAFETY: the kernel has just written so many bytes there.
+        unsafe { descriptors_among(message.msg_control.cast::<u8>(), len, each) };
+    }
+}
+
+/// Calls `each` with the descriptors among control data.
+///
+/// # Safety
+/// `base` is valid for reads of `len` bytes.
+#[cold]
+unsafe fn descriptors_among(base: *const u8, len: usize, mut each: impl FnMut(c_int)) {
+    const HEAD_LEN: usize = size_of::<cmsghdr>();
+    let mut start = 0_usize;
+    while start.saturating_add(HEAD_LEN) <= len {
+        // SAFETY: there are bytes for a head.
+        let head = unsafe { base.wrapping_add(start).cast::<cmsghdr>().read_unaligned() };
+        let end = start.saturating_add(count(head.cmsg_len)).min(len);
+        let mut at = start.saturating_add(HEAD_LEN);
+        if (head.cmsg_level, head.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            while at.saturating_add(size_of::<c_int>()) <= end {
+                // SAFETY: there are bytes for a descriptor.
+                each(unsafe { base.wrapping_add(at).cast::<c_int>().read_unaligned() });
+                at = at.saturating_add(size_of::<c_int>());
+            }
+        }
+        // None is shorter than its head.
+        start = end.max(at).next_multiple_of(align_of::<cmsghdr>());
     }
 }
 

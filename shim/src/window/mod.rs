@@ -22,11 +22,11 @@ mod trap;
 
 pub(crate) use handler::Users;
 
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::process::Process;
 use crate::sys::signal::{self, Set, Stack};
-use crate::{confinement, thread};
+use crate::{confinement, sys, thread};
 
 /// Most windows at a time in one process.
 const PLACES: usize = 8;
@@ -45,6 +45,8 @@ const FAULTS: [i32; 7] = [
 
 /// What an open window keeps. Its thread alone uses it.
 struct Place {
+    /// The thread; 0 for none.
+    tid: AtomicU32,
     /// The thread's mask before.
     mask: AtomicU64,
     /// The thread's alternate stack before: address, length, flags.
@@ -59,6 +61,7 @@ struct Place {
 
 static PLACE: [Place; PLACES] = [const {
     Place {
+        tid: AtomicU32::new(0),
         mask: AtomicU64::new(0),
         stack: (AtomicUsize::new(0), AtomicUsize::new(0), AtomicI32::new(0)),
         frame: AtomicUsize::new(0),
@@ -73,6 +76,7 @@ static IS_UNKNOWN: AtomicBool = AtomicBool::new(false);
 /// Opens a window for the calling thread, whose hook stands at `frame`; `false` if there can be none.
 #[inline(never)]
 pub(crate) fn open(process: &Process, frame: usize) -> bool {
+    settle(process);
     let is_in_vain = IS_UNKNOWN.load(Ordering::Relaxed)
         || confinement::is_confined()
         || thread::may_be_guest(process)
@@ -80,7 +84,10 @@ pub(crate) fn open(process: &Process, frame: usize) -> bool {
     if is_in_vain {
         return false;
     }
-    let Some(index) = process.take_place(PLACES) else { return false };
+    let Some(index) = process.take_place(PLACES) else {
+        give_back_of_the_dead(process);
+        return false;
+    };
     let opened = PLACE.get(index).is_some_and(|place| place.open(process, index, frame));
     if !opened {
         process.give_place(index);
@@ -88,16 +95,42 @@ pub(crate) fn open(process: &Process, frame: usize) -> bool {
     opened
 }
 
+/// Gives back the places of threads that ended without coming back to the hook: they were cancelled.
+#[cold]
+fn give_back_of_the_dead(process: &Process) {
+    for (place, index) in PLACE.iter().zip(0..) {
+        let tid = place.tid.load(Ordering::Relaxed);
+        if tid != 0
+            && sys::is_gone(tid)
+            && place.tid.compare_exchange(tid, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            process.give_place(index);
+        }
+    }
+}
+
 /// Closes the calling thread's window, if it is still open; says whether all that the function said was
 /// caught.
 #[inline(never)]
 pub(crate) fn close(process: &Process) -> bool {
-    if let Some((index, place)) = current(process) {
-        let (mask, stack) = place.shut(process, index);
-        trap::restore_stack(&stack);
+    if let Some((_, place)) = current(process) {
+        let mask = place.shut(process);
         signal::set_mask(mask);
     }
+    settle(process);
     thread::take_caught()
+}
+
+/// Gives back what the calling thread still has of a window that is shut: its alternate stack, which cannot
+/// be changed by a handler that runs on it, and its place.
+fn settle(process: &Process) {
+    let Some(index) = thread::shut_window(process) else { return };
+    if let Some(place) = PLACE.get(index) {
+        trap::restore_stack(&place.stack());
+        place.tid.store(0, Ordering::Relaxed);
+    }
+    thread::end_window();
+    process.give_place(index);
 }
 
 /// The calling thread's window.
@@ -115,6 +148,7 @@ impl Place {
             return false;
         }
         if let Some(stack) = trap::use_stack(index) {
+            self.tid.store(thread::id(process), Ordering::Relaxed);
             self.mask.store(mask, Ordering::Relaxed);
             self.stack.0.store(stack.base, Ordering::Relaxed);
             self.stack.1.store(stack.len, Ordering::Relaxed);
@@ -129,6 +163,7 @@ impl Place {
                 _ => {}
             }
             thread::end_window();
+            self.tid.store(0, Ordering::Relaxed);
             trap::restore_stack(&stack);
         }
         handler::give(process);
@@ -136,18 +171,21 @@ impl Place {
         false
     }
 
-    /// Lets the thread's calls pass again. Its mask and its alternate stack are the caller's to restore.
-    fn shut(&self, process: &Process, index: usize) -> (Set, Stack) {
+    /// Lets the thread's calls pass again. Its mask, which is returned, is the caller's to restore; the rest
+    /// is [`settle`]'s.
+    fn shut(&self, process: &Process) -> Set {
         trap::stop();
-        thread::end_window();
+        thread::set_shut();
         handler::give(process);
-        let stack = Stack {
+        self.mask.load(Ordering::Relaxed)
+    }
+
+    /// The thread's alternate stack before.
+    fn stack(&self) -> Stack {
+        Stack {
             base: self.stack.0.load(Ordering::Relaxed),
             len: self.stack.1.load(Ordering::Relaxed),
             flags: self.stack.2.load(Ordering::Relaxed),
-        };
-        let mask = self.mask.load(Ordering::Relaxed);
-        process.give_place(index);
-        (mask, stack)
+        }
     }
 }

@@ -117,11 +117,19 @@ pub(super) fn take_out() {
 }
 
 /// The calls that the three functions make while they have their netlink socket, and that are made in
-/// their place. None of them waits for anybody but the kernel.
-fn is_expected(place: &Place, number: c_long, first: usize) -> bool {
+/// their place. None of them waits for anybody but the kernel, and other threads that are about to give
+/// back memory's lock, or the one of the list of addresses.
+fn is_expected(place: &Place, number: c_long, first: usize, second: usize) -> bool {
     if number == libc::SYS_connect {
         // To a name service's socket, which does not block.
         return first as c_int == place.unblocking.load(Ordering::Relaxed);
+    }
+    if is_wait(number, second) {
+        // One of the signals that are kept back may be what libc waits for: that of a cancellation.
+        return signal::pending() & !place.mask.load(Ordering::Relaxed) == 0;
+    }
+    if number == libc::SYS_futex {
+        return second as c_int & libc::FUTEX_CMD_MASK == libc::FUTEX_WAKE;
     }
     matches!(
         number,
@@ -145,6 +153,26 @@ fn is_expected(place: &Place, number: c_long, first: usize) -> bool {
     )
 }
 
+/// Whether a call waits for another thread.
+fn is_wait(number: c_long, second: usize) -> bool {
+    number == libc::SYS_futex && second as c_int & libc::FUTEX_CMD_MASK == libc::FUTEX_WAIT
+}
+
+/// Waits for another thread, but not for long: libc looks whether there is still something to wait for, and
+/// if so is caught again.
+///
+/// # Safety
+/// The arguments are those of a call that waits.
+unsafe fn wait_a_little([word, operation, value, ..]: [usize; 6]) -> Result<usize, Errno> {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    let arguments = [word, operation, value, (&raw const time).expose_provenance(), 0, 0];
+    // SAFETY: the caller's promise; the time is valid.
+    match unsafe { kernel::call(libc::SYS_futex, arguments) } {
+        Err(libc::ETIMEDOUT) => Ok(0),
+        other => other,
+    }
+}
+
 extern "C" fn on_sigsys(_signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     /// `SYS_USER_DISPATCH`.
     const DISPATCH: c_int = 2;
@@ -153,7 +181,7 @@ extern "C" fn on_sigsys(_signal: c_int, info: *mut siginfo_t, context: *mut c_vo
     let errno = sys::errno();
     let found = process::current().filter(|_| info.si_code == DISPATCH);
     match found.and_then(|process| Some((process, super::current(process)?))) {
-        Some((process, (index, place))) => caught(process, index, place, context),
+        Some((process, (_, place))) => caught(process, place, context),
         None => foreign(info, context),
     }
     sys::set_errno(errno);
@@ -178,7 +206,7 @@ fn rewind(context: &mut ucontext_t) {
 }
 
 /// A call in a window.
-fn caught(process: &Process, index: usize, place: &Place, context: &mut ucontext_t) {
+fn caught(process: &Process, place: &Place, context: &mut ucontext_t) {
     if let Some(selector) = thread::selector() {
         selector.store(ALLOW, Ordering::Relaxed);
     }
@@ -188,15 +216,23 @@ fn caught(process: &Process, index: usize, place: &Place, context: &mut ucontext
             .map(|register| value(context, register));
     let [first, second, ..] = arguments;
     let has_left = value(context, libc::REG_RSP) > place.frame.load(Ordering::Relaxed);
-    if has_left || !is_expected(place, number, first) {
+    if has_left || !is_expected(place, number, first, second) {
         // It will be closed where nobody sees it.
         fdtable::forget(place.socket.load(Ordering::Relaxed));
-        shut(process, index, place, context);
+        shut(process, place, context);
         return rewind(context);
     }
     let call = Numbered { number, arguments, origin: Origin::Libc };
-    // SAFETY: the call that libc was about to make, with its own arguments.
-    let make = || match unsafe { kernel::call(number, arguments) } {
+    let made = || {
+        if is_wait(number, second) {
+            // SAFETY: the call that libc was about to make, with its own arguments.
+            unsafe { wait_a_little(arguments) }
+        } else {
+            // SAFETY: as above.
+            unsafe { kernel::call(number, arguments) }
+        }
+    };
+    let make = || match made() {
         Ok(result) => result as c_long,
         Err(errno) => {
             sys::set_errno(errno);
@@ -219,16 +255,18 @@ fn caught(process: &Process, index: usize, place: &Place, context: &mut ucontext
     }
     if number == libc::SYS_close && first as c_int == place.socket.load(Ordering::Relaxed) {
         thread::set_caught();
-        return shut(process, index, place, context);
+        return shut(process, place, context);
     }
     if let Some(selector) = thread::selector() {
         selector.store(BLOCK, Ordering::Relaxed);
     }
 }
 
-/// Ends the window from within: what the thread had before comes back when the handler returns.
-fn shut(process: &Process, index: usize, place: &Place, context: &mut ucontext_t) {
-    let (mask, stack) = place.shut(process, index);
+/// Ends the window from within: the mask that the thread had before comes back when the handler returns, and
+/// before Linux 6.12 the alternate stack, too. Later ones let it be changed only after that: the hook does.
+fn shut(process: &Process, place: &Place, context: &mut ucontext_t) {
+    let mask = place.shut(process);
+    let stack = place.stack();
     context.uc_stack.ss_sp = core::ptr::with_exposed_provenance_mut(stack.base);
     context.uc_stack.ss_flags = stack.flags;
     context.uc_stack.ss_size = stack.len;

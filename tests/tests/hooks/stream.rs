@@ -16,6 +16,8 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 
 use nlproto::{Call, Event, FrameReader, Function, Hello, Origin, Record, Socket, capture, codec};
 
+use super::ring::Lost;
+
 /// One frame of a stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
@@ -36,6 +38,8 @@ pub(crate) struct Frames {
     pub(crate) all: Vec<Frame>,
     pub(crate) skipped: usize,
     pub(crate) preambles: usize,
+    /// What the ring that it came by says of losses; `None` if it came by a stream.
+    pub(crate) in_ring: Option<Lost>,
 }
 
 impl Frames {
@@ -119,9 +123,35 @@ impl Frames {
         })
     }
 
+    /// How many records are known to be lost: as the ring says, which knows of all; else as the
+    /// processes' last words have it.
+    pub(crate) fn lost_for_certain(&self) -> u64 {
+        if let Some(Lost { full, torn }) = self.in_ring {
+            return full + torn;
+        }
+        let mut totals = HashMap::new();
+        for (process, record) in self.records() {
+            match record {
+                Record::Lost(lost) => totals.insert(process, lost.total),
+                Record::Bye(bye) => totals.insert(process, bye.lost),
+                _ => None,
+            };
+        }
+        totals.values().sum()
+    }
+
+    /// How many records nobody finished.
+    pub(crate) fn torn(&self) -> u64 {
+        self.in_ring.map_or(0, |lost| lost.torn)
+    }
+
     /// What the messages sent were numbered, in the order of the records.
     pub(crate) fn sequence(&self) -> Vec<(u64, u32)> {
         let sends = |(process, call, bytes): (u64, Call<'_>, Vec<u8>)| {
+            // One of which a part is lost is lost.
+            if (bytes.len() as u64) < call.head.payload_total {
+                return None;
+            }
             let function = Function::from_number(Origin::split(call.head.function).0)?;
             let sent = function.kind() == nlproto::function::Kind::Send && call.head.ret > 0;
             let seq = bytes.get(8..12)?.try_into().ok()?;
@@ -158,7 +188,7 @@ impl Frames {
 /// A viewer that keeps what it hears.
 pub(crate) struct Viewer {
     path: PathBuf,
-    listener: JoinHandle<Vec<JoinHandle<Vec<u8>>>>,
+    listener: JoinHandle<Vec<JoinHandle<(Vec<u8>, Option<Lost>)>>>,
     ended: Arc<AtomicBool>,
     paused: Arc<AtomicBool>,
 }
@@ -199,7 +229,8 @@ impl Viewer {
         drop(UnixStream::connect(&self.path).expect("the listener still listens"));
         let readers = self.listener.join().expect("the listener ends well");
         let streams = readers.into_iter().map(|it| it.join().expect("a reader ends well"));
-        streams.filter(|bytes| !bytes.is_empty()).map(|bytes| Frames::of(&bytes)).collect()
+        let streams = streams.filter(|(bytes, _)| !bytes.is_empty());
+        streams.map(|(bytes, in_ring)| Frames { in_ring, ..Frames::of(&bytes) }).collect()
     }
 
     /// What the only connection brought.
@@ -210,7 +241,7 @@ impl Viewer {
     }
 }
 
-fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> Vec<u8> {
+fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> (Vec<u8>, Option<Lost>) {
     let mut portion = vec![0; 1 << 16];
     while paused.load(Ordering::Acquire) {
         thread::sleep(Duration::from_millis(1));
@@ -219,15 +250,15 @@ fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> Vec<u8> {
     let mut bytes = portion[..n].to_vec();
     if let Some(ring) = ring {
         assert_eq!(stream.read(&mut portion).expect("the end"), 0, "the connection is kept");
-        super::ring::read_all(&ring, paused, &mut bytes);
-        return bytes;
+        let lost = super::ring::read_all(&ring, paused, &mut bytes);
+        return (bytes, Some(lost));
     }
     loop {
         while paused.load(Ordering::Acquire) {
             thread::sleep(Duration::from_millis(1));
         }
         match stream.read(&mut portion) {
-            Ok(0) | Err(_) => return bytes,
+            Ok(0) | Err(_) => return (bytes, None),
             Ok(n) => bytes.extend_from_slice(&portion[..n]),
         }
     }

@@ -19,6 +19,17 @@ struct Speaker {
     processes: Vec<u64>,
     /// Bytes that belong to no record.
     skipped: usize,
+    /// Records that were lost on connections before this one.
+    lost_before: u64,
+}
+
+/// Why no more comes from a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Its programs are gone.
+    Closed,
+    /// They are not, but we stop.
+    Left,
 }
 
 /// Decodes until the reader ends, or nobody wants what is decoded and `until_in_vain` says to end
@@ -54,13 +65,13 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
             }
             Event::Closed { id, lost } => {
                 if let Some(speaker) = speakers.remove(&id) {
-                    speaker.end(&speakers, Some(lost), session);
+                    speaker.end(&mut speakers, lost, End::Closed, session);
                 }
             }
-            Event::Left(id) => {
+            Event::Left { id, lost } => {
                 if let Some(speaker) = speakers.remove(&id) {
                     left.extend(speaker.who(session));
-                    speaker.end(&speakers, None, session);
+                    speaker.end(&mut speakers, lost, End::Left, session);
                 }
             }
         }
@@ -70,12 +81,13 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
 
 impl Speaker {
     fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, stream: Stream::new(), processes: Vec::new(), skipped: 0 }
+        let stream = Stream::new();
+        Self { connection, stream, processes: Vec::new(), skipped: 0, lost_before: 0 }
     }
 
     /// Takes bytes; false if there is no use in more of them.
     fn hear(&mut self, bytes: &[u8], session: &mut Session) -> bool {
-        let Self { connection, stream, processes, skipped } = self;
+        let Self { connection, stream, processes, skipped, .. } = self;
         let heard = stream.feed(bytes, &mut |piece| match piece {
             Piece::Frame(head, whole, body) => {
                 if processes.last() != Some(&head.process) {
@@ -92,9 +104,8 @@ impl Speaker {
         false
     }
 
-    /// No more will come: takes what is left of it. If its programs are gone, so many records are known
-    /// to be lost.
-    fn end(mut self, others: &HashMap<u64, Self>, lost: Option<u64>, session: &mut Session) {
+    /// No more will come: takes what is left of it. So many records are known to be lost.
+    fn end(mut self, others: &mut HashMap<u64, Self>, lost: u64, end: End, session: &mut Session) {
         let torn = self.stream.finish(&mut |piece| match piece {
             Piece::Frame(head, whole, body) => session.frame(&head, whole, body),
             Piece::Skipped(len) => self.skipped = self.skipped.saturating_add(len),
@@ -104,13 +115,24 @@ impl Speaker {
             let pid = self.connection.peer.pid;
             say(format_args!("process {pid} sent {skipped} bytes that belong to no record"));
         }
-        // A process may have connected anew before we saw the old connection close.
-        let goes_on = |key: &u64| others.values().any(|other| other.processes.contains(key));
-        self.processes.retain(|key| !goes_on(key));
-        if lost.is_some() {
-            session.part_silently(&self.processes);
+        let lost = self.lost_before.saturating_add(lost);
+        // A process may have connected anew before we saw the old connection close; then it is told of
+        // all losses when that one ends.
+        let goes_on =
+            |other: &&mut Self| other.processes.iter().any(|key| self.processes.contains(key));
+        let Some(heir) = others.values_mut().find(goes_on) else {
+            if end == End::Closed {
+                session.part_silently(&self.processes);
+            }
+            return session.end_processes(&self.processes, lost);
+        };
+        heir.lost_before = heir.lost_before.saturating_add(lost);
+        for key in self.processes {
+            if !heir.processes.contains(&key) {
+                // In front: those at the end were heard of last.
+                heir.processes.insert(0, key);
+            }
         }
-        session.end_processes(&self.processes, lost.unwrap_or(0));
     }
 
     /// The processes that speak by it.

@@ -15,7 +15,7 @@ pub mod launch;
 pub mod place;
 pub mod preflight;
 pub mod reader;
-mod ring;
+pub mod ring;
 pub mod shim_library;
 pub mod signals;
 pub mod socket;

@@ -88,7 +88,12 @@ pub enum Event {
         lost: u64,
     },
     /// The reader was stopped while it was still open.
-    Left(u64),
+    Left {
+        /// Which.
+        id: u64,
+        /// As of a connection that is closed.
+        lost: u64,
+    },
 }
 
 /// A buffer with some bytes.
@@ -181,6 +186,9 @@ struct Open {
     input: Input,
     /// What may still be read, in bytes.
     budget: usize,
+    /// Bytes that a ring may still hold from before its program went on by another; rings opened later
+    /// wait for them, so that what one thread says stays in order.
+    before_next: usize,
     done: bool,
 }
 
@@ -218,7 +226,8 @@ impl Reader {
         let Ok(()) = self.read_until_stopped() else { return };
         if self.read_what_is_left().is_ok() {
             for open in &self.connections {
-                let _nobody_listens = self.events.send(Event::Left(open.connection.id));
+                let left = Event::Left { id: open.connection.id, lost: open.lost() };
+                let _nobody_listens = self.events.send(left);
             }
         }
     }
@@ -290,14 +299,21 @@ impl Reader {
     /// Reads each ready connection once; says whether anything came of it.
     fn read(&mut self, ready: &[bool]) -> Result<bool, NobodyListens> {
         let mut progress = false;
+        let mut new_rings = Vec::new();
         let streams = self.connections.iter_mut().filter(|open| open.descriptor().is_some());
         for (open, _) in streams.zip(ready).filter(|(_, ready)| **ready) {
             let mut chunk = self.spare.try_recv().unwrap_or_else(|_| Chunk::new());
             progress |= open.read(&mut chunk);
+            if matches!(open.input, Input::Ring(_)) {
+                new_rings.push(Arc::clone(&open.connection));
+            }
             if chunk.len > 0 {
                 let event = Event::Bytes(open.connection.id, chunk);
                 self.events.send(event).map_err(|_| NobodyListens)?;
             }
+        }
+        for next in new_rings {
+            self.connections.iter_mut().for_each(|open| open.note_next(&next));
         }
         Ok(progress)
     }
@@ -309,8 +325,13 @@ impl Reader {
         let heartbeat_ms = ring::now_ms();
         let (mut progress, mut more) = (false, false);
         let mut chunk = None;
+        let mut must_wait = false;
         for open in &mut self.connections {
             let Input::Ring(ring) = &mut open.input else { continue };
+            if must_wait {
+                ring.beat(heartbeat_ms);
+                continue;
+            }
             let mut filled = match chunk.take() {
                 Some(chunk) => chunk,
                 None => self.spare.try_recv().unwrap_or_else(|_| Chunk::new()),
@@ -322,11 +343,14 @@ impl Reader {
             if open.connection.refused.load(Ordering::Relaxed) {
                 open.done = true;
             } else {
-                match ring.take(room, now, at_end) {
+                match ring.take(room, now, at_end || open.before_next > 0) {
                     Ok(turn) => {
                         filled.len = turn.len;
                         more |= turn.is_full;
                         open.done = turn.is_last;
+                        let left = open.before_next.saturating_sub(turn.len);
+                        open.before_next = if turn.is_full { left } else { 0 };
+                        must_wait = open.before_next > 0;
                     }
                     Err(error) => {
                         let pid = open.connection.peer.pid;
@@ -360,11 +384,7 @@ impl Reader {
     /// Lets go of the connections that are done with.
     fn close(&mut self) -> Result<(), NobodyListens> {
         for open in self.connections.extract_if(.., |open| open.done) {
-            let lost = match &open.input {
-                Input::Ring(ring) => ring.lost(),
-                _ => 0,
-            };
-            let event = Event::Closed { id: open.connection.id, lost };
+            let event = Event::Closed { id: open.connection.id, lost: open.lost() };
             self.events.send(event).map_err(|_| NobodyListens)?;
         }
         Ok(())
@@ -408,7 +428,8 @@ impl Reader {
         let input = Input::Stream { stream, is_silent: true };
         self.opened = self.opened.wrapping_add(1);
         self.events.send(Event::Opened(Arc::clone(&connection))).map_err(|_| NobodyListens)?;
-        self.connections.push(Open { connection, input, budget: self.budget, done: false });
+        let budget = self.budget;
+        self.connections.push(Open { connection, input, budget, before_next: 0, done: false });
         self.pace = BUSY_PACE;
         Ok(true)
     }
@@ -420,6 +441,25 @@ impl Open {
         match &self.input {
             Input::Stream { stream, .. } => Some(stream.as_fd()),
             Input::Ring(_) => None,
+        }
+    }
+
+    /// A ring has come by a connection. If it is to take the place of this one, it waits until what is in
+    /// this one is read.
+    fn note_next(&mut self, next: &Connection) {
+        let Input::Ring(ring) = &self.input else { return };
+        let is_other = self.connection.id != next.id;
+        let is_of_same = self.connection.peer.pid == next.peer.pid && next.peer.pid != 0;
+        if is_other && (is_of_same || ring.is_to_be_renewed()) {
+            self.before_next = ring.capacity();
+        }
+    }
+
+    /// How many records its programs know to be lost, where they share memory with us.
+    fn lost(&self) -> u64 {
+        match &self.input {
+            Input::Stream { .. } => 0,
+            Input::Ring(ring) => ring.lost(),
         }
     }
 
@@ -548,7 +588,7 @@ mod tests {
                     reading.recycle(chunk);
                 }
                 Event::Closed { id, .. } => events.push(format!("closed {id}")),
-                Event::Left(id) => events.push(format!("left {id}")),
+                Event::Left { id, .. } => events.push(format!("left {id}")),
             }
         }
         (events, bytes)

@@ -26,15 +26,20 @@ const PROBE_PACE: Duration = Duration::from_secs(10);
 
 /// Why a ring is not, or no more, read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
+    /// The kernel refuses.
     #[error("its memory cannot be mapped")]
     Unmappable,
+    /// It could be cut short while we read.
     #[error("its memory is not sealed against changes of its length")]
     NotSealed,
+    /// So long is no ring's memory.
     #[error("its memory has {0} bytes, which no ring has")]
     Length(u64),
+    /// It does not say that it is one, or is of another version.
     #[error("its memory holds no ring of version {VERSION}")]
     NotARing,
+    /// Nothing more can be read.
     #[error("its ring holds what no program writes")]
     Broken,
 }
@@ -51,18 +56,18 @@ impl From<nlring::Error> for Error {
 
 /// What a turn at a ring brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Turn {
+pub struct Turn {
     /// Bytes of whole frames.
-    pub(super) len: usize,
+    pub len: usize,
     /// There was more than fit.
-    pub(super) is_full: bool,
+    pub is_full: bool,
     /// No more will come.
-    pub(super) is_last: bool,
+    pub is_last: bool,
 }
 
 /// A ring that a program has handed over.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub struct Ring {
     file: OwnedFd,
     map: Map,
     /// The process that handed it over, if it has a number here.
@@ -80,8 +85,11 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// Takes a memory file over.
-    pub(super) fn new(file: OwnedFd, pid: u32) -> Result<Self, Error> {
+    /// Takes a memory file over, which the process with this number has passed.
+    ///
+    /// # Errors
+    /// It is no ring, or none that can be trusted to stay one.
+    pub fn new(file: OwnedFd, pid: u32) -> Result<Self, Error> {
         let map = Map::new(file.as_raw_fd(), Access::Shared)?;
         let layout = map.layout();
         let says = [Word::Magic, Word::Version, Word::Granules].map(|word| map.load(word));
@@ -104,22 +112,34 @@ impl Ring {
     }
 
     /// Tells the program that it is listened to.
-    pub(super) fn beat(&self, now_ms: u64) {
+    pub fn beat(&self, now_ms: u64) {
         self.map.store(Word::Heartbeat, now_ms);
     }
 
     /// How many records are lost for certain: those for which there was no room, and torn ones.
-    pub(super) fn lost(&self) -> u64 {
+    #[must_use]
+    pub fn lost(&self) -> u64 {
         self.map.load(Word::Lost).saturating_add(self.torn)
     }
 
-    /// Takes whole records, as many as there are and fit; room for the longest is always used.
-    pub(super) fn take(
-        &mut self,
-        room: &mut [u8],
-        now: Instant,
-        at_end: bool,
-    ) -> Result<Turn, Error> {
+    /// Whether the program was asked for another one.
+    #[must_use]
+    pub fn is_to_be_renewed(&self) -> bool {
+        self.map.load(Word::Closed) == RENEW
+    }
+
+    /// Bytes that can be in it, at most.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.map.layout().file_len()
+    }
+
+    /// Takes whole records, as many as there are and fit; room for the longest is always used. `at_end`, it
+    /// does not wait for those that are in the making.
+    ///
+    /// # Errors
+    /// [`Error::Broken`], and then it is no more to be read.
+    pub fn take(&mut self, room: &mut [u8], now: Instant, at_end: bool) -> Result<Turn, Error> {
         let mut turn = self.take_records(room, now, at_end)?;
         if turn.len > 0 || turn.is_full || self.end.is_some() {
             turn.is_last = turn.len == 0 && !turn.is_full && self.end.is_some();
@@ -278,7 +298,8 @@ impl Drop for Ring {
 }
 
 /// The clock of heartbeats, in milliseconds.
-pub(super) fn now_ms() -> u64 {
+#[must_use]
+pub fn now_ms() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(now.tv_nsec).unwrap_or(0);

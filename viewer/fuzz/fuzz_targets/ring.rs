@@ -1,0 +1,100 @@
+//! A ring's memory may hold anything, and change at any time: a turn at it ends, stays in its room, and goes
+//! no further than once around. What producers do on such memory ends as well.
+#![no_main]
+
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use libfuzzer_sys::fuzz_target;
+use nlproto::ring::{Claiming, Layout, MAGIC, Progress, VERSION, Word, Words};
+use nlring::{Access, Map};
+use nlview::source::ring::Ring;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+
+/// The input, from its front.
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn number(&mut self, len: usize) -> Option<u64> {
+        (0..len).try_fold(0_u64, |number, _| Some(number << 8 | u64::from(self.byte()?)))
+    }
+}
+
+fn word(input: &mut Input<'_>, granules: u64) -> Option<Word> {
+    Some(match input.byte()? % 8 {
+        0 => Word::Tail,
+        1 => Word::Head,
+        2 => Word::Lost,
+        3 => Word::Granules,
+        4 => Word::Closed,
+        5 => Word::PidNamespace,
+        6 => Word::Slot(input.number(1)?),
+        _ => Word::Slot(input.number(2)? % granules),
+    })
+}
+
+/// Does what the input says, until it ends.
+fn play(input: &mut Input<'_>, ring: &mut Ring, map: &Map) -> Option<()> {
+    let layout = map.layout();
+    let mut now = Instant::now();
+    let mut claim = None;
+    let mut room = vec![0; 70_000];
+    loop {
+        match input.byte()? % 8 {
+            // A producer, which may be stopped between its two steps.
+            0 | 1 => {
+                let len = input.number(2)? as usize;
+                let owner = if len % 2 == 0 { std::process::id() } else { 0 };
+                if let Progress::Claimed(claimed) = Claiming::new(layout, owner, len).run(map) {
+                    map.put(claimed.position, &vec![len as u8; len]);
+                    claim = Some(claimed);
+                }
+            }
+            2 => {
+                if let Some(claim) = claim.take() {
+                    let _was_torn = claim.commit(layout, map);
+                }
+            }
+            // Somebody who means ill.
+            3 => {
+                let word = word(input, layout.granules())?;
+                map.store(word, input.number(8)?);
+            }
+            4 => {
+                let word = word(input, layout.granules())?;
+                map.store(word, map.load(word) ^ 1 << (input.byte()? % 64));
+            }
+            5 => now += Duration::from_millis(input.number(2)?),
+            _ => {
+                let room = &mut room[..input.number(2)? as usize];
+                let at_end = input.byte()? % 4 == 0;
+                let turn = ring.take(room, now, at_end).ok()?;
+                assert!(turn.len <= room.len());
+                assert!(!turn.is_last || turn.len == 0);
+                let _any = ring.lost();
+            }
+        }
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let layout = Layout::with_room(0);
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = memfd_create(c"ring", flags).expect("memory");
+    ftruncate(&file, layout.file_len() as u64).expect("memory of some length");
+    fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW).expect("seals");
+    let map = Map::new(file.as_raw_fd(), Access::Shared).expect("a ring's memory");
+    for (word, value) in
+        [(Word::Magic, MAGIC), (Word::Version, VERSION), (Word::Granules, layout.granules())]
+    {
+        map.store(word, value);
+    }
+    let mut ring = Ring::new(file, std::process::id()).expect("a ring");
+    let _end = play(&mut Input(bytes), &mut ring, &map);
+});
