@@ -180,16 +180,24 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 if bytes.len() < *size {
                     return self.wrong_size(slot, at, bytes, *size);
                 }
+                self.list_in(slot);
                 self.elements(element, *size, *names, bytes, at, scope);
                 let left = bytes.len().checked_rem(*size).unwrap_or(0);
                 self.rest(slot, at, bytes, bytes.len().saturating_sub(left));
             }
             Kind::Nest(set) => {
+                self.list_in(slot);
                 self.attributes(self.tables.set(*set), true, bytes, at, scope);
             }
-            Kind::Indexed(kind) => self.list(Elements::Alike(kind), bytes, at, scope),
+            Kind::Indexed(kind) => {
+                self.list_in(slot);
+                self.list(Elements::Alike(kind), bytes, at, scope);
+            }
             Kind::TypeValue(levels, set) => match self.tables.set(*set) {
-                Some(set) => self.list(Elements::Levels(*levels, set), bytes, at, scope),
+                Some(set) => {
+                    self.list_in(slot);
+                    self.list(Elements::Levels(*levels, set), bytes, at, scope);
+                }
                 None => self.bytes(slot, bytes, Opaque::Unknown),
             },
             Kind::Union(id) => {
@@ -209,6 +217,13 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.payload(slot, kind, bytes, at, scope);
             }
             Kind::Bitfield32(names) => self.bitfield32(slot, *names, bytes, at),
+        }
+    }
+
+    /// Announces the list that comes as a struct's member, where it is one.
+    pub(super) fn list_in(&mut self, slot: Slot<'_>) {
+        if let Slot::Field(name) = slot {
+            self.visitor.field_begin(name);
         }
     }
 
@@ -256,6 +271,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             // Requests are not joined with their answers here.
             Selector::Request(_) => None,
             Selector::Length => i64::try_from(bytes.len()).ok(),
+            Selector::Value => Some(bytes)
+                .filter(|b| matches!(b.len(), 1..=8))
+                .map(|b| wire::number(b, cfg!(target_endian = "big")).cast_signed()),
             Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
             Selector::Message => Some(i64::from(self.message_type)),
         };

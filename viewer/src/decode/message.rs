@@ -320,6 +320,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let header = body.header.and_then(|id| tables.structure(id));
         if let Some(st) = header {
             self.header = Some((st, payload));
+            if V::STRACE && st.strace_short_text && payload.len() < st.min_size {
+                return self.text(Slot::Plain, TextKind::Raw, payload);
+            }
             let took = self.structure(Slot::Plain, st, payload, at, scope, true);
             if payload.len() < st.min_size {
                 return;

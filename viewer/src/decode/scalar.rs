@@ -36,6 +36,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     pub(super) fn number(&mut self, slot: Slot<'_>, scalar: &'a Scalar, field: &[u8]) {
         let scalar = scalar.strace.as_deref().filter(|_| V::STRACE).unwrap_or(scalar);
         let value = self.meaning(scalar, field);
+        if V::STRACE && scalar.number_first {
+            self.visitor.number_first();
+        }
         self.visitor.value(slot, &value);
     }
 

@@ -1,7 +1,7 @@
 //! Structs: members, arrays, unions, bit fields.
 
 use super::context::{Decoder, Scope};
-use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, Value, Visitor};
+use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, TextKind, Value, Visitor};
 use crate::spec::model::{
     BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Scalar, Struct,
 };
@@ -25,6 +25,15 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let head = StructHead { name: &st.c_name, short, fixed_header };
         self.visitor.struct_begin(slot, &head);
         let scope = Scope::structure(st, bytes, parent);
+        if V::STRACE && !st.strace_order.is_empty() {
+            for member in st.strace_order.iter().filter_map(|at| st.members.get(*at)) {
+                let offset = member.offset.unwrap_or(bytes.len());
+                let rest = bytes.get(offset..).unwrap_or(&[]);
+                self.member(st, member, rest, at.saturating_add(offset), &scope);
+            }
+            self.visitor.struct_end();
+            return st.size.min(bytes.len());
+        }
         let mut offset = 0;
         for member in &st.members {
             offset = member.offset.unwrap_or(offset);
@@ -208,6 +217,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.bytes(slot, bytes, Opaque::Unknown);
         };
         if bytes.len() < st.min_size {
+            if V::STRACE && st.strace_short_text {
+                return self.text(slot, TextKind::Raw, bytes);
+            }
             return self.wrong_size(slot, at, bytes, st.min_size);
         }
         let used = self.structure(slot, st, bytes, at, scope, false);
@@ -253,6 +265,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 .map(|f| wire::number(f, cfg!(target_endian = "big")))
                 .and_then(|n| usize::try_from(n).ok())
         };
+        self.list_in(slot);
         let many = length_of(bytes).is_some_and(|len| len < bytes.len());
         self.visitor.list_begin(List::Records, many);
         let mut offset = 0usize;

@@ -62,18 +62,23 @@ const OF_NO_USE: &[&str] = &[
     "until",
 ];
 
-/// Reads a user's spec, and the keys in it that nothing reads.
-pub(super) fn user(path: &Path) -> Result<(File, Vec<String>), Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+/// The text of a user's spec.
+pub(super) fn text(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
+/// Reads a user's spec, and the keys in it that nothing reads. `path` is for what is said of it.
+pub(super) fn user(path: &Path, text: &str) -> Result<(File, Vec<String>), Error> {
     let shape = |place: String, reason: String| Error::Shape {
         file: path.display().to_string(),
         place,
         reason,
     };
     // By way of a plain value, so that errors of form and of shape are told apart and placed.
-    let value: serde_json::Value =
-        serde_saphyr::from_str(&text).map_err(|error| shape(String::new(), error.to_string()))?;
+    // `on`, `no` and `y` are names like others; only `true` and `false` are truth values.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let value: serde_json::Value = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| shape(String::new(), error.to_string()))?;
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&value, &mut track);

@@ -111,7 +111,16 @@ impl Registry {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<Vec<String>, Error> {
-        let (file, unknown) = load::user(path)?;
+        self.add_text(path, &load::text(path)?)
+    }
+
+    /// Adds a spec from its text, as [`add_path`](Self::add_path) does; `path` is what to call it
+    /// where something is said of it.
+    ///
+    /// # Errors
+    /// The first thing wrong with it, and its place.
+    pub fn add_text(&mut self, path: &Path, text: &str) -> Result<Vec<String>, Error> {
+        let (file, unknown) = load::user(path, text)?;
         let (name, protocol) = (file.name.clone(), file.protonum);
         let generic = file.protocol.as_deref().is_none_or(|p| p.starts_with("genetlink"));
         if !generic && protocol.is_none() {

@@ -87,6 +87,15 @@ pub(super) struct Definition {
     pub(super) member_prefix: Option<String>,
     pub(super) min_size: Option<u32>,
     pub(super) tail: Option<String>,
+    pub(super) strace: Option<StraceStruct>,
+}
+
+/// How strace shows a struct where that differs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct StraceStruct {
+    pub(super) order: Vec<String>,
+    pub(super) short: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -146,6 +155,7 @@ pub(super) struct Item {
     pub(super) index_offset: Option<i64>,
     pub(super) width: Option<Scalar>,
     pub(super) max_len: Option<Scalar>,
+    pub(super) number_first: Option<bool>,
     pub(super) min_len: Option<u32>,
     pub(super) secret: Option<bool>,
     pub(super) strace: Option<StraceForm>,

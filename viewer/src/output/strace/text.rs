@@ -36,12 +36,9 @@ pub(super) struct Text<'o> {
     instruction: Option<Instruction>,
     /// A `struct inet_diag_sockopt`.
     socket_options: Wait,
-    /// The innermost attribute's C name is one whose flags strace shows as a number first.
-    verbose: bool,
+    /// The value that comes next is a number, with its name in a comment.
+    number_first: bool,
 }
-
-/// Attributes whose flags strace shows as a number, with the names in a comment.
-const VERBOSE: &[&str] = &["INET_DIAG_SHUTDOWN"];
 
 /// How far a struct has come whose unknown rest strace shows by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +64,7 @@ impl<'o> Text<'o> {
             named: false,
             instruction: None,
             socket_options: Wait::No,
-            verbose: false,
+            number_first: false,
         }
     }
 
@@ -160,8 +157,13 @@ impl<'o> Text<'o> {
 
     fn named_number(&mut self, v: u64, name: Option<&str>, label: Option<&str>) {
         match name {
+            Some(name) if std::mem::take(&mut self.number_first) => {
+                hex(self.out, v);
+                comment(self.out, name);
+            }
             Some(name) => self.out.extend_from_slice(name.as_bytes()),
             None => {
+                self.number_first = false;
                 hex(self.out, v);
                 if let Some(label) = label {
                     comment(self.out, label);
@@ -171,7 +173,7 @@ impl<'o> Text<'o> {
     }
 
     fn flags(&mut self, v: u64, set: &Enum, more: Option<&Enum>, label: Option<&str>) {
-        if self.verbose && v != 0 {
+        if std::mem::take(&mut self.number_first) && v != 0 {
             hex(self.out, v);
             self.out.extend_from_slice(b" /* ");
             let known = set.flags(v, &mut |_name| {}) != v;
@@ -302,7 +304,6 @@ impl Visitor for Text<'_> {
         }
         self.named_number(u64::from(head.number()), head.name, head.label);
         self.out.push(b'}');
-        self.verbose = head.name.is_some_and(|name| VERBOSE.contains(&name));
     }
 
     fn attr_end(&mut self) {
@@ -343,6 +344,10 @@ impl Visitor for Text<'_> {
             self.field(name);
             self.named = true;
         }
+    }
+
+    fn number_first(&mut self) {
+        self.number_first = true;
     }
 
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {

@@ -6,7 +6,7 @@ use super::{Compiler, Place, index_of};
 use crate::spec::model::{
     BitField, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId,
 };
-use crate::spec::schema::{Definition, File, Item, Scalar as Word};
+use crate::spec::schema::{Definition, File, Item, Scalar as Word, StraceStruct};
 use crate::spec::{Error, names};
 
 impl Compiler<'_> {
@@ -93,7 +93,36 @@ impl Compiler<'_> {
             compiled.size = compiled.size.next_multiple_of(compiled.align.max(1));
         }
         compiled.min_size = definition.min_size.map_or(compiled.size, |n| n as usize);
+        if let Some(strace) = &definition.strace {
+            compiled.strace_order = Self::strace_order(file, place, strace, &compiled.members)?;
+            compiled.strace_short_text = match strace.short.as_deref() {
+                None => false,
+                Some("text") => true,
+                Some(other) => {
+                    let reason = format!("strace shows no cut struct as {other:?}, only as text");
+                    return Err(Self::wrong(file, place, reason));
+                }
+            };
+        }
         Ok(compiled)
+    }
+
+    /// The members' indexes in the order that strace shows them. Their places must be known, since
+    /// one may be shown before those that it lies behind.
+    fn strace_order(
+        file: &File,
+        place: &Place,
+        strace: &StraceStruct,
+        members: &[Member],
+    ) -> Result<Box<[usize]>, Error> {
+        let find = |name: &String| {
+            let at = members.iter().position(|m| *m.name == **name && m.offset.is_some());
+            at.ok_or_else(|| {
+                let reason = format!("strace: order: {name:?} is no member at a fixed place");
+                Self::wrong(file, place, reason)
+            })
+        };
+        strace.order.iter().map(find).collect()
     }
 
     /// A member's form, its size if that is fixed, and its natural alignment.
@@ -174,6 +203,9 @@ impl Compiler<'_> {
         let mut kind = self.shape(file, place, item)?;
         if ty == "string" {
             kind = Kind::Text(match length {
+                _ if item.display_hint.as_deref() == Some("c-string") => {
+                    crate::spec::model::TextKind::CString
+                }
                 Length::Fixed(_) => crate::spec::model::TextKind::Field,
                 _ => crate::spec::model::TextKind::Attribute,
             });

@@ -122,6 +122,13 @@ impl Compiler<'_> {
             }
         });
         if scalar_size(ty).is_some() {
+            if let Some(StraceForm::Form(form)) = &item.strace
+                && form.r#type.as_deref().is_some_and(|ty| scalar_size(ty).is_none())
+            {
+                let real = self.shape(file, place, &Item { strace: None, ..item.clone() })?;
+                let strace = self.shape(file, place, form)?;
+                return Ok(Kind::Differs(Box::new((real, strace))));
+            }
             return Ok(match (item.display_hint.as_deref(), ty) {
                 (Some("ipv4"), "u32") => Kind::Ipv4,
                 _ => Kind::Scalar(self.scalar(file, place, item, ty)?),
@@ -309,7 +316,7 @@ impl Item {
             name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
-            index_enum index_offset width max_len min_len secret strace checks len count
+            index_enum index_offset width max_len number_first min_len secret strace checks len count
             nonzero
             range default
         )

@@ -61,6 +61,7 @@ impl Compiler<'_> {
             }
             None => match written {
                 "length" => Selector::Length,
+                "value" => Selector::Value,
                 "direction" => Selector::Direction,
                 "message" => Selector::Message,
                 attr => Selector::Attr(self.selector_id(attr)),

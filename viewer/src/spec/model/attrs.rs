@@ -102,6 +102,8 @@ pub enum Selector {
     Request(Box<str>),
     /// The payload's length.
     Length,
+    /// The payload itself, as a number in host order.
+    Value,
     /// The direction: 0 send, 1 receive.
     Direction,
     /// The message's type.

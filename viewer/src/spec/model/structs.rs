@@ -17,6 +17,10 @@ pub struct Struct {
     pub align: usize,
     /// Show bytes after it.
     pub show_tail: bool,
+    /// Indexes of the members in the order that strace shows them, where that differs.
+    pub strace_order: Box<[usize]>,
+    /// Whether strace shows one that is cut short as text.
+    pub strace_short_text: bool,
 }
 
 impl Struct {
@@ -135,6 +139,8 @@ pub struct Scalar {
     pub any_width: bool,
     /// Takes the front of a payload of any length.
     pub any_len: bool,
+    /// Shown as a number, with the name in a comment; for strace's forms.
+    pub number_first: bool,
     /// What strace shows instead, where it knows less or something else.
     pub strace: Option<Box<Self>>,
 }
