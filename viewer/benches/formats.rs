@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use nlview::decode::{self, Direction, Engine, Ignore, NoNames};
+use nlview::decode::{self, Direction, Engine, Ignore, NoNames, NoRequests};
 use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
 use nlview::source::hextext::{HexText, Item};
 use nlview::spec::Registry;
@@ -127,7 +127,7 @@ fn style() -> Style {
 
 fn decoder(bencher: Bencher<'_, '_>, load: &Load) {
     let registry = Registry::builtin();
-    let engine = Engine { registry: &registry, names: &NoNames };
+    let engine = Engine { registry: &registry, names: &NoNames, requests: &NoRequests };
     bencher
         .counter(ItemsCount::new(load.messages))
         .counter(BytesCount::new(load.bytes()))
@@ -140,7 +140,7 @@ fn decoder(bencher: Bencher<'_, '_>, load: &Load) {
 
 fn format(bencher: Bencher<'_, '_>, load: &Load, name: &str) {
     let registry = Registry::builtin();
-    let engine = Engine { registry: &registry, names: &NoNames };
+    let engine = Engine { registry: &registry, names: &NoNames, requests: &NoRequests };
     let format = FORMATS.iter().find(|format| format.name == name).unwrap();
     let mut output = (format.make)(&style());
     let mut text = Vec::new();

@@ -316,7 +316,7 @@ fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
             Some(Item::GenericFamily(id, text)) => {
                 session.name(&name(NameKind::GenericFamily, u32::from(id), text.as_bytes()));
             }
-            Some(Item::Reset) => session.forget_names(),
+            Some(Item::Reset) => session.forget(),
         }
         if session.is_in_vain() {
             return Ok(());

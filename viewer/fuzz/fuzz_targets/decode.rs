@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nlview::decode::{Direction, Engine, NoNames};
+use nlview::decode::{Direction, Engine, NoNames, NoRequests};
 use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
     let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
     let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1 };
     REGISTRY.with(|registry| {
-        let engine = Engine { registry, names: &NoNames };
+        let engine = Engine { registry, names: &NoNames, requests: &NoRequests };
         for format in FORMATS {
             let mut out = Vec::new();
             (format.make)(&style()).datagram(&engine, &datagram, &mut out);

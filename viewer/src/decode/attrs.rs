@@ -211,6 +211,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 }
             }
             Kind::Records { .. } => self.records(slot, kind, bytes, at, scope),
+            Kind::With(kind, names) => {
+                self.payload(slot, kind, bytes, at, &Scope::with(names, scope));
+            }
             Kind::Differs(kinds) => {
                 let (real, strace) = &**kinds;
                 let kind = if V::STRACE { strace } else { real };
@@ -268,14 +271,20 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.header.and_then(|(st, bytes)| super::context::member(st, bytes, name))
             }
             Selector::Struct(name) => scope.member(name),
-            // Requests are not joined with their answers here.
-            Selector::Request(_) => None,
+            Selector::Request(name) => self.asked().and_then(|asked| asked.member(name)),
+            Selector::RequestAttr(name) => {
+                let payload = self.asked().and_then(|asked| asked.attribute(name));
+                text = payload.map(|p| Value::text(p, TextKind::CString));
+                payload
+                    .filter(|p| matches!(p.len(), 1 | 2 | 4 | 8))
+                    .map(|p| wire::number(p, cfg!(target_endian = "big")).cast_signed())
+            }
             Selector::Length => i64::try_from(bytes.len()).ok(),
             Selector::Value => Some(bytes)
                 .filter(|b| matches!(b.len(), 1..=8))
                 .map(|b| wire::number(b, cfg!(target_endian = "big")).cast_signed()),
             Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
-            Selector::Message => Some(i64::from(self.message_type)),
+            Selector::Message => Some(i64::from(self.nlmsghdr.ty)),
         };
         union.formats.iter().find(|format| {
             format.when.iter().any(|when| match when {

@@ -1,8 +1,9 @@
 //! What a payload's meaning may depend on: the message around it, and what stood before it.
 
 use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, Value, Visitor};
-use crate::spec::model::{AttrSet, MemberKind, Order, SelectorId, Struct, Tables};
+use crate::spec::model::{AttrSet, MemberKind, Order, Renamed, SelectorId, Struct, Tables};
 use crate::wire::attr::Attrs;
+use crate::wire::message::Nlmsghdr;
 use crate::wire::{self, Step};
 
 /// The decoder of one message.
@@ -10,8 +11,10 @@ pub(super) struct Decoder<'a, V> {
     pub(super) engine: Engine<'a>,
     /// The tables of the message's protocol or generic family.
     pub(super) tables: &'a Tables,
+    pub(super) protocol: u32,
     pub(super) direction: Direction,
-    pub(super) message_type: u16,
+    /// The message's header; all zero where the protocol has none.
+    pub(super) nlmsghdr: Nlmsghdr,
     /// The fixed header.
     pub(super) header: Option<(&'a Struct, &'a [u8])>,
     pub(super) visitor: &'a mut V,
@@ -29,6 +32,8 @@ pub(super) struct Scope<'a, 's> {
 pub(super) enum Open<'a> {
     Message,
     Struct(&'a Struct, &'a [u8]),
+    /// Names of members that mean others around here.
+    With(&'a [Renamed]),
     /// A set, and the payloads seen of attributes that selectors ask for.
     Set(Option<&'a AttrSet>, [Option<(u16, &'a [u8])>; 3]),
 }
@@ -41,6 +46,10 @@ impl<'a, 's> Scope<'a, 's> {
     pub(super) fn set(set: Option<&'a AttrSet>, parent: &'s Self) -> Self {
         let depth = parent.depth.saturating_add(1);
         Self { parent: Some(parent), open: Open::Set(set, [None; 3]), depth }
+    }
+
+    pub(super) fn with(names: &'a [Renamed], parent: &'s Self) -> Self {
+        Self { parent: Some(parent), open: Open::With(names), depth: parent.depth }
     }
 
     pub(super) fn structure(st: &'a Struct, bytes: &'a [u8], parent: &'s Self) -> Self {
@@ -90,13 +99,21 @@ impl<'a, 's> Scope<'a, 's> {
     }
 
     /// The number in the named member of the innermost struct that has one.
-    pub(super) fn member(&self, name: &str) -> Option<i64> {
+    pub(super) fn member(&self, name: &'s str) -> Option<i64> {
+        let mut name = name;
         let mut scope = Some(self);
         while let Some(here) = scope {
-            if let Open::Struct(st, bytes) = &here.open
-                && let Some(number) = member(st, bytes, name)
-            {
-                return Some(number);
+            match &here.open {
+                Open::Struct(st, bytes) => {
+                    if let Some(number) = member(st, bytes, name) {
+                        return Some(number);
+                    }
+                }
+                Open::With(names) => {
+                    let meant = names.iter().find(|renamed| *renamed.inner == *name);
+                    name = meant.map_or(name, |renamed| &renamed.outer);
+                }
+                Open::Message | Open::Set(..) => {}
             }
             scope = here.parent;
         }

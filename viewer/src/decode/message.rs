@@ -8,11 +8,11 @@ use super::{
 };
 use crate::spec::model::{Body, Class, Condition, EnumId, Operation, Rest};
 use crate::wire::attr::Attrs;
-use crate::wire::message::{self, Message, Messages};
+use crate::wire::message::{self, Message, Messages, Nlmsghdr};
 use crate::wire::{self, Step};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
-const GENERIC: u32 = crate::spec::GENERIC;
+pub(super) const GENERIC: u32 = crate::spec::GENERIC;
 /// `GENL_ID_CTRL`: the one family with a fixed number.
 const NLCTRL_ID: u16 = 0x10;
 /// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
@@ -24,7 +24,7 @@ pub(super) const DONE: u16 = 3;
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
 /// Length of a `struct genlmsghdr`.
-const GENL_HEADER_LEN: usize = 4;
+pub(super) const GENL_HEADER_LEN: usize = 4;
 
 /// Decodes the bytes that one call moved on a socket of a protocol.
 pub fn datagram<V: Visitor>(
@@ -36,8 +36,16 @@ pub fn datagram<V: Visitor>(
 ) {
     let tables = engine.registry.protocol(protocol);
     if let Some(tables) = tables.filter(|tables| !tables.framed()) {
-        let mut decoder =
-            Decoder { engine: *engine, tables, direction, message_type: 0, header: None, visitor };
+        let nlmsghdr = Nlmsghdr::default();
+        let mut decoder = Decoder {
+            engine: *engine,
+            tables,
+            protocol,
+            direction,
+            nlmsghdr,
+            header: None,
+            visitor,
+        };
         return decoder.unframed(bytes);
     }
     let mut many = None;
@@ -100,8 +108,9 @@ pub(super) fn one<V: Visitor>(
     let mut decoder = Decoder {
         engine: *engine,
         tables: tables.unwrap_or_else(|| engine.registry.bare()),
+        protocol,
         direction,
-        message_type: ty,
+        nlmsghdr: found.header,
         header: None,
         visitor,
     };
@@ -257,7 +266,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         &mut self,
         operation: Option<&'a Operation>,
         listed: Option<&'a Operation>,
-        header: &message::Nlmsghdr,
+        header: &Nlmsghdr,
         payload: &'a [u8],
         at: usize,
         scope: &Scope<'a, '_>,
@@ -302,12 +311,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         scope: &Scope<'a, '_>,
     ) {
         let sent = self.direction == Direction::Send;
-        let body = operation.and_then(|op| {
-            let variant = op.variants.iter().find(|(when, _)| when.holds(payload, flags));
-            let (first, second) =
-                if sent { (op.request, op.reply) } else { (op.reply, op.request) };
-            variant.map(|(_, body)| *body).or(first).or(second)
-        });
+        let body = operation.and_then(|op| op.body(sent, payload, flags));
         let Some(body) = body else {
             return self.unknown_body(payload, at, scope);
         };
@@ -372,6 +376,16 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let scope = Scope::message(0);
         let operation = self.tables.resolve(0, self.direction == Direction::Send).operation;
         self.body(operation, 0, bytes, 0, &scope);
+    }
+}
+
+impl Operation {
+    /// What follows the header of one of its messages with this payload.
+    pub(super) fn body(&self, sent: bool, payload: &[u8], flags: u16) -> Option<Body> {
+        let variant = self.variants.iter().find(|(when, _)| when.holds(payload, flags));
+        let (first, second) =
+            if sent { (self.request, self.reply) } else { (self.reply, self.request) };
+        variant.map(|(_, body)| *body).or(first).or(second)
     }
 }
 

@@ -11,7 +11,7 @@ mod words;
 
 use std::collections::HashMap;
 
-pub use attrs::{Attr, AttrSet, Format, Kind, Selector, Union, When};
+pub use attrs::{Attr, AttrSet, Format, Kind, Renamed, Selector, Union, When};
 pub use enums::{Entry, Enum};
 pub use operations::{Body, Class, Condition, Family, Operation, Rest};
 pub use structs::{

@@ -2,6 +2,8 @@
 //!
 //! Field by field this is `viewer/specs/README.md`, which says what each means.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// A number or a word.
@@ -163,6 +165,7 @@ pub(super) struct Item {
     pub(super) len: Option<Scalar>,
     pub(super) count: Option<Scalar>,
     pub(super) nonzero: Option<bool>,
+    pub(super) with: Option<BTreeMap<String, String>>,
     pub(super) formats: Vec<Self>,
     pub(super) bits: Vec<Bits>,
     pub(super) range: Option<[i64; 2]>,

@@ -5,11 +5,12 @@
     reason = "a test fails by panicking, and these helpers are a test's"
 )]
 
+mod context;
 mod strace_forms;
 
 use std::path::Path;
 
-use nlview::decode::{Direction, Engine, Names};
+use nlview::decode::{Direction, Engine, Names, NoRequests};
 use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
@@ -40,8 +41,14 @@ fn registry(specs: &[&str]) -> Registry {
     registry
 }
 
-/// What a format prints of a datagram.
+/// What a format prints of a datagram that answers nothing.
 fn print(registry: &Registry, format: &str, datagram: (u32, Direction, &[u8])) -> String {
+    let engine = Engine { registry, names: &Known, requests: &NoRequests };
+    print_with(&engine, format, datagram)
+}
+
+/// What a format prints of a datagram.
+fn print_with(engine: &Engine<'_>, format: &str, datagram: (u32, Direction, &[u8])) -> String {
     let (protocol, direction, bytes) = datagram;
     let format = FORMATS.iter().find(|f| f.name == format).unwrap();
     let style = Style {
@@ -53,9 +60,8 @@ fn print(registry: &Registry, format: &str, datagram: (u32, Direction, &[u8])) -
         show_secrets: false,
     };
     let mut out = Vec::new();
-    let engine = Engine { registry, names: &Known };
     let datagram = Datagram { protocol, direction, bytes, record: 1 };
-    (format.make)(&style).datagram(&engine, &datagram, &mut out);
+    (format.make)(&style).datagram(engine, &datagram, &mut out);
     String::from_utf8(out).unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::sets::with_names;
 use super::{Compiler, Place, index_of};
 use crate::spec::model::{
     BitField, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId,
@@ -169,19 +170,22 @@ impl Compiler<'_> {
             let id = self.struct_ref(file, place, reference)?;
             let (size, align) =
                 self.tables.structure(id).map_or((0, 1), |s| (s.size, s.align.max(1)));
+            let form = with_names(item, Kind::Struct(id, None));
             if let Some(count) = count {
                 let total = fixed_total(count, size);
-                let kind = MemberKind::Array(count, size, Element::Struct(id), index);
-                return Ok((kind, total, align));
+                let element = match form {
+                    Kind::Struct(id, _) => Element::Struct(id),
+                    other => Element::Kind(Box::new(other)),
+                };
+                return Ok((MemberKind::Array(count, size, element, index), total, align));
             }
-            let kind = MemberKind::Shape(Length::Fixed(size), Kind::Struct(id, None));
+            let kind = MemberKind::Shape(Length::Fixed(size), form);
             return Ok((kind, Some(size), align));
         }
         if ty == "union" {
             let length = self.length(file, place, item, before)?;
-            let union = self.inline_union(file, place, item)?;
-            let size = fixed(length);
-            return Ok((MemberKind::Shape(length, Kind::Union(union)), size, 1));
+            let kind = self.shape(file, place, item)?;
+            return Ok((MemberKind::Shape(length, kind), fixed(length), 1));
         }
         if let Some(size) = super::scalars::scalar_size(ty) {
             let size = usize::from(size);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::scalars::scalar_size;
 use super::{Compiler, Place, index_of, label};
-use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, SetId, TextKind};
+use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, Renamed, SetId, TextKind};
 use crate::spec::schema::{AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
 
@@ -134,7 +134,7 @@ impl Compiler<'_> {
                 _ => Kind::Scalar(self.scalar(file, place, item, ty)?),
             });
         }
-        let kind = self.composite(file, place, item, ty)?;
+        let kind = with_names(item, self.composite(file, place, item, ty)?);
         match &item.strace {
             None => Ok(kind),
             Some(StraceForm::Form(form)) => {
@@ -285,6 +285,16 @@ impl Compiler<'_> {
     }
 }
 
+/// The form within which some names of members mean others.
+pub(super) fn with_names(item: &Item, kind: Kind) -> Kind {
+    let Some(with) = item.with.as_ref().filter(|with| !with.is_empty()) else { return kind };
+    let names = with.iter().map(|(inner, outer)| Renamed {
+        inner: inner.as_str().into(),
+        outer: outer.as_str().into(),
+    });
+    Kind::With(Box::new(kind), names.collect())
+}
+
 /// A set's attributes with their numbers.
 fn numbers(set: &AttributeSet) -> Vec<(i64, &Item)> {
     let mut next = 1i64;
@@ -317,7 +327,7 @@ impl Item {
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
             index_enum index_offset width max_len number_first min_len secret strace checks len count
-            nonzero
+            nonzero with
             range default
         )
     }

@@ -55,7 +55,10 @@ impl Compiler<'_> {
         let selector = match written.split_once('.') {
             Some(("header", member)) => Selector::Header(member.into()),
             Some(("struct", member)) => Selector::Struct(member.into()),
-            Some(("request", member)) => Selector::Request(member.into()),
+            Some(("request", member)) => match member.strip_prefix("attr.") {
+                Some(attr) => Selector::RequestAttr(attr.into()),
+                None => Selector::Request(member.into()),
+            },
             Some((other, _)) => {
                 return Err(Self::wrong(file, place, format!("no selector begins with {other:?}")));
             }
@@ -124,6 +127,7 @@ impl Compiler<'_> {
         selector: &str,
     ) -> Result<Option<EnumId>, Error> {
         let (in_struct, name) = match selector.split_once('.') {
+            Some(("request", path)) if path.starts_with("attr.") => (false, &path["attr.".len()..]),
             Some((_, name)) => (true, name),
             None => (false, selector),
         };

@@ -52,8 +52,19 @@ pub enum Kind {
     },
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),
+    /// A form within which some names of struct members mean others around it.
+    With(Box<Self>, Box<[Renamed]>),
     /// What it is, and what strace takes it for.
     Differs(Box<(Self, Self)>),
+}
+
+/// A name that means another in the struct around.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// What is asked for.
+    pub inner: Box<str>,
+    /// What is meant.
+    pub outer: Box<str>,
 }
 
 /// A payload whose form depends on something else.
@@ -100,6 +111,8 @@ pub enum Selector {
     Struct(Box<str>),
     /// A member of the fixed header of the request that this answers.
     Request(Box<str>),
+    /// An attribute of that request.
+    RequestAttr(Box<str>),
     /// The payload's length.
     Length,
     /// The payload itself, as a number in host order.
