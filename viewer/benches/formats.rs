@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use nlview::decode::{self, Direction, Engine, Ignore, NoNames, NoRequests};
-use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
+use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::source::hextext::{HexText, Item};
 use nlview::spec::Registry;
 use nlview::wire::Step;
@@ -122,6 +122,7 @@ fn style() -> Style {
         time: TimeStyle::None,
         width: None,
         show_secrets: false,
+        descriptors: Descriptors::Number,
     }
 }
 

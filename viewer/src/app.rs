@@ -17,7 +17,7 @@ use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, say};
 use crate::output::Style;
-pub use crate::output::{FORMATS, Format, TimeStyle};
+pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
 use crate::source::hextext::{HexText, Item};
@@ -53,6 +53,8 @@ pub struct Plan {
     pub string_limit: usize,
     /// Show key material.
     pub show_secrets: bool,
+    /// What the strace format says of descriptors.
+    pub descriptors: Descriptors,
 }
 
 /// What to do.
@@ -203,6 +205,7 @@ impl Plan {
             time: self.time,
             width: sink.width(),
             show_secrets: self.show_secrets,
+            descriptors: self.descriptors,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use nlview::decode::{Direction, Engine, NoNames, NoRequests};
-use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
+use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
 thread_local! {
@@ -19,6 +19,7 @@ fn style() -> Style {
         time: TimeStyle::None,
         width: None,
         show_secrets: false,
+        descriptors: Descriptors::Number,
     }
 }
 

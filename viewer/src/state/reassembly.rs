@@ -11,7 +11,7 @@ mod tests;
 use std::collections::HashMap;
 
 use nlproto::codec::FrameHead;
-use nlproto::{Bye, Call, CallHead, Function, Hello, Lost, Name, Part, Record};
+use nlproto::{Bye, Call, CallHead, Hello, Lost, Name, Part, Record};
 
 use self::losses::{Losses, Numbers, REORDER_WINDOW};
 use super::process::Process;
@@ -169,7 +169,7 @@ impl Reassembly {
             // A forked child has its parent's descriptors.
             let parent = self.processes.values().find(|entry| entry.process.pid == process.ppid);
             if let Some(parent) = parent {
-                process.sockets.clone_from(&parent.process.sockets);
+                process.inherit(&parent.process);
             }
         }
         let entry = match self.processes.remove(&head.process) {
@@ -277,9 +277,7 @@ impl Entry {
 
     fn pass_on(&mut self, call: &Call<'_>, to: &mut impl Receiver) {
         to.call(&self.process, call);
-        if call.head.function == Function::Close as u32 && call.head.ret == 0 {
-            self.process.sockets.remove(&call.head.fd);
-        }
+        self.process.after(call);
     }
 
     fn lose(&mut self, count: u64, to: &mut impl Receiver) {

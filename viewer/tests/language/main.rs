@@ -11,7 +11,7 @@ mod strace_forms;
 use std::path::Path;
 
 use nlview::decode::{Direction, Engine, Names, NoRequests};
-use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
+use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
 /// `NETLINK_GENERIC`, and the number that the specs' family has there.
@@ -58,6 +58,7 @@ fn print_with(engine: &Engine<'_>, format: &str, datagram: (u32, Direction, &[u8
         time: TimeStyle::None,
         width: None,
         show_secrets: false,
+        descriptors: Descriptors::Number,
     };
     let mut out = Vec::new();
     let datagram = Datagram { protocol, direction, bytes, record: 1 };

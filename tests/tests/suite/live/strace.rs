@@ -32,6 +32,7 @@ fn both(
     network: &Namespace,
     strace: &std::path::Path,
     program: &Program,
+    options: &[&str],
 ) -> (Vec<String>, Vec<String>) {
     let scratch = Scratch::new();
     let (theirs, ours) = (scratch.path("strace"), scratch.path("ours"));
@@ -39,10 +40,13 @@ fn both(
     let mut command: Command = network.command(strace);
     command
         .args(["-ff", "--quiet=all", "-e", "trace=%network", "-e", "abbrev=none", "-s", "9999"])
+        .args(options)
         .arg("-o")
         .arg(&theirs)
         .arg(&artefacts().nlview)
-        .args(["-f", "strace", "-s", "9999", "-o"])
+        .args(["-f", "strace", "-s", "9999"])
+        .args(options)
+        .arg("-o")
         .arg(&ours)
         // The shell leaves its process to the program, so both have the process id it writes.
         .args(["--", "sh", "-c", "echo $$ >\"$0\"; exec \"$@\""])
@@ -79,7 +83,7 @@ fn the_text_is_that_of_strace() {
     // What Python asks, libc asks for it: strace sees those messages, a preloaded library the call.
     let programs = programs.filter(|p| p.program != "python3" && installed(&[p.program]));
     for program in programs {
-        let (theirs, ours) = both(&network, &strace, program);
+        let (theirs, ours) = both(&network, &strace, program, &[]);
         if theirs.len() != ours.len() {
             wrong.push(format!(
                 "{program:?}: {} calls by strace, {} by us\n{}",
@@ -103,3 +107,33 @@ fn the_text_is_that_of_strace() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(exact > 50, "only {exact} calls were the same");
 }
+
+/// What stands behind the descriptors, before and after the socket has a port id.
+#[test]
+fn descriptors_are_those_of_strace() {
+    let (Some(strace), Some(network)) = (strace(), network()) else { return };
+    let programs = [
+        Program { program: "ip", arguments: &["route", "show", "table", "all"] },
+        Program { program: "python3", arguments: &["-c", UNBOUND] },
+    ];
+    for program in programs.iter().filter(|program| installed(&[program.program])) {
+        for option in ["-y", "-yy", "--decode-fds=socket"] {
+            let (theirs, ours) = both(&network, &strace, program, &[option]);
+            let ends = |lines: &[String]| -> Vec<String> {
+                let descriptor = |line: &String| line.split(", ").next().map(str::to_owned);
+                lines.iter().filter_map(descriptor).collect()
+            };
+            assert_eq!(ends(&theirs), ends(&ours), "{program:?} {option}");
+            assert!(ours.iter().any(|line| line.contains(":[")), "{ours:?}");
+        }
+    }
+}
+
+/// Sends before and after the kernel has given it a port id.
+const UNBOUND: &str = "
+import socket
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
+header = bytes.fromhex('10000000 0100 0100 00000000 00000000')
+for _ in range(2):
+    s.send(header)
+";

@@ -3,8 +3,8 @@ use crate::decode::{
     AttrHead, Issue, IssueKind, List, Nlmsghdr, Opaque, Order, Slot, StructHead, TextKind, Value,
     Visitor,
 };
-use crate::output::TimeStyle;
 use crate::output::samples::{self, Samples};
+use crate::output::{Descriptors, TimeStyle};
 use nlproto::CallHead;
 use serde_json::Value as Parsed;
 
@@ -15,6 +15,7 @@ const STYLE: Style = Style {
     time: TimeStyle::None,
     width: None,
     show_secrets: false,
+    descriptors: Descriptors::Number,
 };
 
 fn lines(out: &[u8]) -> Result<Vec<Parsed>, serde_json::Error> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::decode::{Opaque, Slot, Value, Visitor};
+use crate::output::Descriptors;
 use crate::output::samples::{self, Samples};
 use nlproto::{CallHead, Function};
 
@@ -10,6 +11,7 @@ const STYLE: Style = Style {
     time: TimeStyle::None,
     width: None,
     show_secrets: false,
+    descriptors: Descriptors::Number,
 };
 
 fn received(style: &Style, feed: impl FnOnce(&mut Block<'_>)) -> String {
