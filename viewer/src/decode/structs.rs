@@ -37,6 +37,16 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let mut offset = 0;
         for member in &st.members {
             offset = member.offset.unwrap_or(offset);
+            // Most members are numbers.
+            if let MemberKind::Scalar(scalar) = &member.kind
+                && !member.nonzero
+            {
+                let end = offset.saturating_add(usize::from(scalar.size));
+                let Some(field) = bytes.get(offset..end) else { break };
+                self.number(Slot::Field(&member.c_name), scalar, field);
+                offset = end;
+                continue;
+            }
             let Some(rest) = bytes.get(offset..) else { break };
             let Some(len) = self.member(st, member, rest, at.saturating_add(offset), &scope) else {
                 break;
@@ -50,6 +60,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     }
 
     /// One member at the front of `rest`; its length, or None if it is not all there.
+    #[inline]
     fn member(
         &mut self,
         st: &'a Struct,

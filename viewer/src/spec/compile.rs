@@ -245,9 +245,15 @@ fn index_enum(compiled: &mut Enum) {
                 *free = place.saturating_add(1);
             }
         } else {
-            compiled.sparse.entry(number).or_insert(place);
+            compiled.sparse.push((number, place));
+        }
+        if entry.mask == 0 && compiled.zero.is_none() {
+            compiled.zero = Some(place);
         }
     }
+    // Of several names for a number the first counts.
+    compiled.sparse.sort_by_key(|(number, _)| *number);
+    compiled.sparse.dedup_by_key(|(number, _)| *number);
 }
 
 /// An arena's next index. Specs are far too small for it not to fit.

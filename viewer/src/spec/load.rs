@@ -79,6 +79,7 @@ pub(super) fn user(path: &Path, text: &str) -> Result<(File, Vec<String>), Error
     let options = serde_saphyr::options! { strict_booleans: true };
     let value: serde_json::Value = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| shape(String::new(), error.to_string()))?;
+    names(&value, &mut String::new()).map_err(|(place, reason)| shape(place, reason))?;
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&value, &mut track);
@@ -95,5 +96,80 @@ pub(super) fn user(path: &Path, text: &str) -> Result<(File, Vec<String>), Error
         }
         Ok(file) => Ok((file, unknown)),
         Err(error) => Err(shape(track.path().to_string(), error.to_string())),
+    }
+}
+
+/// Keys whose texts are shown as names, or become part of one.
+const NAMES: &[&str] = &[
+    "name",
+    "c-name",
+    "name-prefix",
+    "member-prefix",
+    "async-prefix",
+    "c-define-name",
+    "unknown-label",
+];
+
+/// Holds all that becomes a name to printable ASCII without quotes and backslashes, so that outputs can
+/// show it as it is.
+///
+/// # Errors
+/// The path of a name that is none, and the reason.
+fn names(value: &serde_json::Value, path: &mut String) -> Result<(), (String, String)> {
+    use serde_json::Value;
+    let check = |text: &str, path: &str| {
+        let fits = |b: u8| matches!(b, b' '..=b'~') && !matches!(b, b'"' | b'\\');
+        if text.bytes().all(fits) {
+            return Ok(());
+        }
+        let reason = "a name consists of printable ASCII without quotes and backslashes";
+        Err((path.to_owned(), format!("{text:?}: {reason}")))
+    };
+    let len = path.len();
+    let within = |step: &str, inner: &Value, is_name: bool, path: &mut String| {
+        path.push_str(step);
+        let checked = match inner {
+            Value::String(text) if is_name => check(text, path.trim_start_matches('.')),
+            _ => names(inner, path),
+        };
+        path.truncate(len);
+        checked
+    };
+    match value {
+        Value::Object(map) => map.iter().try_for_each(|(key, inner)| {
+            within(&format!(".{key}"), inner, NAMES.contains(&key.as_str()), path)
+        }),
+        Value::Array(list) => {
+            // Entries may be just names.
+            let is_name = path.ends_with(".entries");
+            let mut each = list.iter().enumerate();
+            each.try_for_each(|(at, inner)| within(&format!("[{at}]"), inner, is_name, path))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_names_are_names() {
+        for spec in BUILTIN {
+            let value: serde_json::Value = serde_json::from_str(spec.json).unwrap();
+            names(&value, &mut String::new()).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_told_with_its_place() {
+        let place = |text: &str| {
+            let value = serde_json::from_str(text).unwrap();
+            names(&value, &mut String::new()).map_err(|(place, _)| place)
+        };
+        assert_eq!(place(r#"{"definitions":[{"name":"a","doc":"\"b\""}]}"#), Ok(()));
+        let wrong = r#"{"definitions":[{"entries":["fine","b\"c"]}]}"#;
+        assert_eq!(place(wrong), Err("definitions[0].entries[1]".into()));
+        assert_eq!(place(r#"{"a":{"c-name":"\u001b"}}"#), Err("a.c-name".into()));
     }
 }

@@ -9,7 +9,7 @@ mod operations;
 mod structs;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 pub use attrs::{Attr, AttrSet, Format, Kind, Renamed, Selector, Union, When};
 pub use enums::{Entry, Enum};
@@ -50,15 +50,15 @@ pub struct Tables {
     pub(super) unions: Vec<Union>,
     pub(super) families: Vec<Family>,
     /// Operations by message type (generic families: by command).
-    pub(super) operations: HashMap<u16, Vec<Operation>>,
+    pub(super) operations: BTreeMap<u16, Vec<Operation>>,
     /// For message types without an operation, by the family's high byte; `None` for all others.
-    pub(super) defaults: HashMap<Option<u8>, Operation>,
+    pub(super) defaults: BTreeMap<Option<u8>, Operation>,
     /// Names of the high byte of message types, where they are split.
     pub(super) type_split: Option<EnumId>,
     /// What to call an unknown message type.
     pub(super) unknown_message: Option<Box<str>>,
     /// What to call an unknown low byte of a split type, by high byte.
-    pub(super) unknown_low: HashMap<u8, Box<str>>,
+    pub(super) unknown_low: BTreeMap<u8, Box<str>>,
     /// Whether messages have an nlmsghdr.
     pub(super) unframed: bool,
     pub(super) groups: Vec<(Box<str>, Option<u32>)>,

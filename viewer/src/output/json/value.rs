@@ -4,6 +4,7 @@ use crate::decode::{Enum, Opaque, Part, TextKind, Value};
 use crate::output::{escape, text};
 
 /// Appends a value, and where it does not say all, `,"raw":…`.
+#[inline(always)]
 pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
     match *value {
         Value::Present => out.extend_from_slice(b"true"),
@@ -64,7 +65,7 @@ pub(super) fn name_or_number(out: &mut Vec<u8>, value: &Value<'_>) {
 
 fn named(out: &mut Vec<u8>, v: u64, name: Option<&str>) {
     match name {
-        Some(name) => drop(escape::json(out, name.as_bytes())),
+        Some(name) => constant(out, name),
         None => text::decimal(out, v),
     }
     raw_number(out, v);
@@ -80,7 +81,7 @@ fn flags(out: &mut Vec<u8>, v: u64, set: &Enum, more: Option<&Enum>) {
                 out.push(b',');
             }
             any = true;
-            escape::json(out, name.as_bytes());
+            constant(out, name);
         };
         let mut rest = set.flags(v, &mut each);
         if let Some(more) = more
@@ -124,6 +125,13 @@ fn raw_number(out: &mut Vec<u8>, v: u64) {
 fn raw_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(b",\"raw\":");
     quoted(out, |out| text::hex_bytes(out, bytes));
+}
+
+/// Appends a name of a spec, which needs no escapes (`spec::load` sees to that).
+fn constant(out: &mut Vec<u8>, name: &str) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
 }
 
 /// Appends in quotes what needs no escapes.

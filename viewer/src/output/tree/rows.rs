@@ -38,6 +38,8 @@ struct Row {
     value: usize,
     /// Which break is the value's first.
     breaks: usize,
+    /// Whether its line is not what is to be printed, whatever the others are.
+    odd: bool,
     hidden: bool,
 }
 
@@ -56,8 +58,10 @@ pub(super) struct Rows {
     breaks: Vec<usize>,
     /// Whether the next item goes on where the last one ended.
     glued: bool,
-    /// Whether the text is not what is to be printed.
+    /// Whether some line is not what is to be printed.
     stale: bool,
+    /// Whether none is, since values begin in another column.
+    moved: bool,
     /// Whether names have colours, which take no columns. Names are ASCII, as C is.
     colored: bool,
     right: usize,
@@ -77,6 +81,7 @@ impl Rows {
         self.breaks.clear();
         self.glued = false;
         self.stale = false;
+        self.moved = false;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -111,6 +116,7 @@ impl Rows {
             name_columns: indent.saturating_add(columns),
             value: name_end,
             breaks: self.breaks.len(),
+            odd: false,
             hidden: false,
         });
         self.glued = false;
@@ -119,17 +125,19 @@ impl Rows {
 
     /// Ends the last row's line.
     fn end_row(&mut self) {
-        let Some(row) = self.rows.last() else { return };
+        let Some(row) = self.rows.last_mut() else { return };
         let line = self.text.len().saturating_sub(row.name_start);
         // Bytes are at least as many as columns, so what fits as bytes fits.
-        self.stale |= line.saturating_add(INDENT).saturating_add(row.depth.saturating_mul(2))
+        row.odd = line.saturating_add(INDENT).saturating_add(row.depth.saturating_mul(2))
             > self.right
-            || row.name_columns.saturating_add(GAP.len()) > MIN_COLUMN
             || !row.is_named();
+        self.stale |= row.odd;
+        self.moved |= row.name_columns.saturating_add(GAP.len()) > MIN_COLUMN;
         self.text.push(b'\n');
     }
 
     /// Begins an item of the last row's value; what is appended to the result is its text.
+    #[inline]
     pub(super) fn item(&mut self) -> &mut Vec<u8> {
         if !self.glued
             && let Some(row) = self.rows.last_mut()
@@ -163,7 +171,8 @@ impl Rows {
     pub(super) fn hide_from(&mut self, first: usize) {
         for row in self.rows.iter_mut().skip(first) {
             row.hidden = true;
-            self.stale = true;
+            // Its name may be the longest.
+            self.moved = true;
         }
     }
 
@@ -198,11 +207,15 @@ impl Rows {
         self.text.get(row.name_start..row.name_end).unwrap_or(&[])
     }
 
+    /// Where the line of a row begins in the text.
+    fn line_start(&self, index: usize) -> usize {
+        self.rows.get(index).map_or(self.text.len(), |row| {
+            row.name_start.saturating_sub(INDENT).saturating_sub(row.depth.saturating_mul(2))
+        })
+    }
+
     fn value(&self, index: usize, row: &Row) -> &[u8] {
-        let next = self.rows.get(index.saturating_add(1));
-        let line_end = next.map_or(self.text.len(), |next| {
-            next.name_start.saturating_sub(INDENT).saturating_sub(next.depth.saturating_mul(2))
-        });
+        let line_end = self.line_start(index.saturating_add(1));
         let value = self.text.get(row.value..line_end).unwrap_or(&[]);
         value.strip_suffix(b"\n").unwrap_or(value)
     }
@@ -210,7 +223,7 @@ impl Rows {
     /// Appends the rows as lines, and forgets them.
     pub(super) fn flush(&mut self, out: &mut Vec<u8>, paint: Paint, width: Option<usize>) {
         self.end_row();
-        if self.stale {
+        if self.stale || self.moved {
             self.lay_out(out, paint, width);
         } else {
             out.extend_from_slice(&self.text);
@@ -223,8 +236,19 @@ impl Rows {
         let names = visible.map(|row| row.name_columns).max().unwrap_or(0);
         let column = names.saturating_add(GAP.len()).clamp(MIN_COLUMN, MAX_COLUMN);
         let right = width.unwrap_or(PLAIN_WIDTH).max(column.saturating_add(MIN_VALUE));
-        let layout = Layout { column, right, cut: width.is_some(), paint };
+        let plain = paint::is_plain(&self.text);
+        let layout = Layout { column, right, cut: width.is_some(), plain, paint };
+        // Lines that are as they should be are copied together.
+        let mut copied = 0;
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.hidden) {
+            if !self.moved {
+                if !row.odd {
+                    continue;
+                }
+                let line = self.line_start(index);
+                out.extend_from_slice(self.text.get(copied..line).unwrap_or(&[]));
+                copied = self.line_start(index.saturating_add(1));
+            }
             let value = self.value(index, row);
             if value.is_empty() && !row.is_named() {
                 continue;
@@ -252,6 +276,9 @@ impl Rows {
             }
             out.push(b'\n');
         }
+        if !self.moved {
+            out.extend_from_slice(self.text.get(copied..).unwrap_or(&[]));
+        }
     }
 }
 
@@ -263,6 +290,8 @@ struct Layout {
     right: usize,
     /// Whether there is a terminal's edge to cut at.
     cut: bool,
+    /// Whether columns are bytes.
+    plain: bool,
     paint: Paint,
 }
 
@@ -276,7 +305,7 @@ impl Layout {
         for (n, end) in ends.enumerate() {
             let item = value.get(item_start..end).unwrap_or(&[]);
             item_start = end.saturating_add(GAP.len());
-            let columns = paint::columns(item);
+            let columns = if self.plain { item.len() } else { paint::columns(item) };
             if n > 0 {
                 if at.saturating_add(GAP.len()).saturating_add(columns) <= self.right {
                     out.extend_from_slice(GAP);

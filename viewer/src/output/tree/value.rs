@@ -7,6 +7,7 @@ use crate::output::paint::Role;
 use crate::output::{escape, text};
 
 /// Whether a value is the one that says nothing where it stands among others.
+#[inline(always)]
 pub(super) fn is_zero(value: &Value<'_>) -> bool {
     let zeros = |bytes: &[u8]| bytes.iter().all(|b| *b == 0);
     match value {
@@ -27,6 +28,7 @@ pub(super) fn is_zero(value: &Value<'_>) -> bool {
 }
 
 /// Appends a value to the last item.
+#[inline(always)]
 pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
     let out = rows.text();
     match *value {
@@ -62,7 +64,11 @@ pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
     }
 }
 
+#[inline]
 fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
+    if hint == Hint::None {
+        return text::decimal(out, v);
+    }
     let unit: &[u8] = match hint {
         Hint::Hex => return text::hex(out, v, 0),
         Hint::HexPadded => return text::hex(out, v, usize::from(size).saturating_mul(2)),

@@ -186,6 +186,7 @@ impl Visitor for Block<'_> {
         }
     }
 
+    #[inline(always)]
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
         match (self.scratch.frames.last(), slot) {
             (Some((Frame::Extack(number), _)), _) => self.extack(*number, value),
