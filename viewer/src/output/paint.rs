@@ -100,13 +100,6 @@ fn put(out: &mut Vec<u8>, role: Role, text: &[u8]) {
     out.extend_from_slice(RESET);
 }
 
-/// Whether every byte of text is one column: ASCII without colours.
-#[must_use]
-pub fn is_plain(text: &[u8]) -> bool {
-    // Without an early end, so that it compiles to a few instructions for many bytes.
-    !text.iter().fold(false, |odd, byte| odd | !byte.is_ascii() | (*byte == 0x1b))
-}
-
 /// How many columns text takes on a terminal: characters, not counting colours. Wide characters
 /// count as one.
 #[must_use]

@@ -213,6 +213,20 @@ impl<'l> Lines<'l> {
         }
     }
 
+    /// Writes a value that is an error's number; false if it is something else.
+    #[cold]
+    fn put_error(&mut self, value: &Value<'_>) -> bool {
+        let Some(number) = value.number().filter(|_| self.takes_error()) else { return false };
+        let number = i32::try_from(number).unwrap_or(i32::MIN).saturating_neg();
+        let name = match *value {
+            Value::Errno { name, .. } => name,
+            _ => None,
+        };
+        self.out.extend_from_slice(b",\"error\":");
+        error(self.out, name, number);
+        true
+    }
+
     /// The keys that say what a message is.
     fn head(&mut self, head: &MessageHead<'_>) {
         let out = &mut *self.out;
@@ -412,17 +426,12 @@ impl Visitor for Lines<'_> {
 
     #[inline(always)]
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
-        if self.control
-            && let Some(number) = value.number()
-            && self.takes_error()
-        {
-            let number = i32::try_from(number).unwrap_or(i32::MIN).saturating_neg();
-            let name = match *value {
-                Value::Errno { name, .. } => name,
-                _ => None,
-            };
-            self.out.extend_from_slice(b",\"error\":");
-            return error(self.out, name, number);
+        if self.control {
+            // A copy, so that in all other cases the value need not be in memory.
+            let value = *value;
+            if self.put_error(&value) {
+                return;
+            }
         }
         let in_element = self.place(slot, Key::Value);
         value::put(self.out, value, self.show_secrets);

@@ -408,8 +408,12 @@ impl Visitor for Text<'_> {
 
     #[inline(always)]
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
-        if self.special && self.special_value(slot, value) {
-            return;
+        if self.special {
+            // A copy, so that in all other cases the value need not be in memory.
+            let (slot, value) = (slot, *value);
+            if self.special_value(slot, &value) {
+                return;
+            }
         }
         let nothing =
             matches!(value, Value::Present | Value::Bytes { why: Opaque::Unreachable, .. });
@@ -436,6 +440,7 @@ impl Visitor for Text<'_> {
 impl Text<'_> {
     /// Writes a value of one of the structs that strace has forms of its own for. Returns whether it
     /// is one.
+    #[cold]
     fn special_value(&mut self, slot: Slot<'_>, value: &Value<'_>) -> bool {
         match (self.socket_options, value) {
             (Wait::Rest, Value::Bytes { bytes, .. }) => {

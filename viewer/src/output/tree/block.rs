@@ -175,6 +175,21 @@ impl<'b> Block<'b> {
         value::put(&mut self.scratch.rows, self.look, value);
     }
 
+    /// A value that stands in nothing: an error's number, or a row of its own.
+    #[cold]
+    pub(super) fn loose_value(&mut self, value: &Value<'_>) {
+        if self.in_error()
+            && let Some(number) = value.number().and_then(|n| i32::try_from(n).ok())
+            && let Some(message) = &mut self.message
+            && message.error.is_none()
+        {
+            message.error = Some(number);
+            return;
+        }
+        self.loose_row();
+        value::put(&mut self.scratch.rows, self.look, value);
+    }
+
     pub(super) fn loose_row(&mut self) -> &mut Vec<u8> {
         self.scratch.rows.begin(self.depth, NOWHERE, |_| {});
         self.scratch.rows.item()

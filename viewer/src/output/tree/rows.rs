@@ -6,8 +6,9 @@
 //!         IFLA_STATS64       rx_packets 12  rx_bytes 4711  tx_packets 9
 //!                            tx_bytes 900   a value of many items breaks between them
 //! ```
-//! Rows are written as the lines that they become if every name is short and every value fits. Most
-//! blocks are so, and are copied whole. What is kept of each row allows to lay out the others again.
+//! Rows are written as the lines that they become if every value fits, and begins where those of the last
+//! block of this kind did. Most blocks are so, and are copied whole. What is kept of each row allows to lay
+//! out the others again.
 
 use crate::output::paint::{self, Paint, Role};
 
@@ -49,8 +50,11 @@ impl Row {
     }
 }
 
+/// Kinds of blocks whose columns are remembered; others share theirs with one of them.
+const KINDS: usize = 256;
+
 /// The rows of a block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rows {
     text: Vec<u8>,
     rows: Vec<Row>,
@@ -60,11 +64,37 @@ pub(super) struct Rows {
     glued: bool,
     /// Whether some line is not what is to be printed.
     stale: bool,
-    /// Whether none is, since values begin in another column.
-    moved: bool,
+    /// Whether some line is not to be printed at all.
+    hides: bool,
+    /// Where values begin in the lines as they are written.
+    column: usize,
+    /// Columns of the longest name, with what is before it.
+    longest: usize,
+    /// Where values began in the last block of each kind.
+    columns: [usize; KINDS],
+    kind: usize,
     /// Whether names have colours, which take no columns. Names are ASCII, as C is.
     colored: bool,
     right: usize,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self {
+            text: Vec::new(),
+            rows: Vec::new(),
+            breaks: Vec::new(),
+            glued: false,
+            stale: false,
+            hides: false,
+            column: MIN_COLUMN,
+            longest: 0,
+            columns: [MIN_COLUMN; KINDS],
+            kind: 0,
+            colored: false,
+            right: PLAIN_WIDTH,
+        }
+    }
 }
 
 impl Rows {
@@ -81,7 +111,14 @@ impl Rows {
         self.breaks.clear();
         self.glued = false;
         self.stale = false;
-        self.moved = false;
+        self.hides = false;
+        self.longest = 0;
+    }
+
+    /// Says of what kind the next block is: its rows are likely as long as the last one's.
+    pub(super) fn expect(&mut self, kind: u16) {
+        self.kind = usize::from(kind) & KINDS.saturating_sub(1);
+        self.column = self.columns.get(self.kind).copied().unwrap_or(MIN_COLUMN);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -108,12 +145,14 @@ impl Rows {
         let name_end = self.text.len();
         let name = self.text.get(name_start..).unwrap_or(&[]);
         let columns = if self.colored { paint::columns(name) } else { name.len() };
+        let columns = indent.saturating_add(columns);
+        self.longest = self.longest.max(columns);
         self.rows.push(Row {
             depth,
             at,
             name_start,
             name_end,
-            name_columns: indent.saturating_add(columns),
+            name_columns: columns,
             value: name_end,
             breaks: self.breaks.len(),
             odd: false,
@@ -132,7 +171,6 @@ impl Rows {
             > self.right
             || !row.is_named();
         self.stale |= row.odd;
-        self.moved |= row.name_columns.saturating_add(GAP.len()) > MIN_COLUMN;
         self.text.push(b'\n');
     }
 
@@ -144,7 +182,7 @@ impl Rows {
         {
             if row.value == self.text.len() {
                 if row.is_named() {
-                    let pad = MIN_COLUMN.saturating_sub(row.name_columns);
+                    let pad = self.column.saturating_sub(row.name_columns);
                     spaces(&mut self.text, pad.max(GAP.len()));
                 }
                 row.value = self.text.len();
@@ -171,8 +209,7 @@ impl Rows {
     pub(super) fn hide_from(&mut self, first: usize) {
         for row in self.rows.iter_mut().skip(first) {
             row.hidden = true;
-            // Its name may be the longest.
-            self.moved = true;
+            self.hides = true;
         }
     }
 
@@ -223,25 +260,38 @@ impl Rows {
     /// Appends the rows as lines, and forgets them.
     pub(super) fn flush(&mut self, out: &mut Vec<u8>, paint: Paint, width: Option<usize>) {
         self.end_row();
-        if self.stale || self.moved {
-            self.lay_out(out, paint, width);
+        if self.hides {
+            let visible = self.rows.iter().filter(|row| !row.hidden);
+            self.longest = visible.map(|row| row.name_columns).max().unwrap_or(0);
+        }
+        let column = self.longest.saturating_add(GAP.len()).clamp(MIN_COLUMN, MAX_COLUMN);
+        let moved = self.hides || column != self.column;
+        if self.stale || moved {
+            self.lay_out(out, (column, moved), paint, width);
         } else {
             out.extend_from_slice(&self.text);
+        }
+        if let Some(known) = self.columns.get_mut(self.kind) {
+            *known = column;
         }
         self.clear();
     }
 
-    fn lay_out(&self, out: &mut Vec<u8>, paint: Paint, width: Option<usize>) {
-        let visible = self.rows.iter().filter(|row| !row.hidden);
-        let names = visible.map(|row| row.name_columns).max().unwrap_or(0);
-        let column = names.saturating_add(GAP.len()).clamp(MIN_COLUMN, MAX_COLUMN);
+    /// Appends lines with values that begin in `column`; whether that is another one than they were
+    /// written with is `moved`.
+    fn lay_out(
+        &self,
+        out: &mut Vec<u8>,
+        (column, moved): (usize, bool),
+        paint: Paint,
+        width: Option<usize>,
+    ) {
         let right = width.unwrap_or(PLAIN_WIDTH).max(column.saturating_add(MIN_VALUE));
-        let plain = paint::is_plain(&self.text);
-        let layout = Layout { column, right, cut: width.is_some(), plain, paint };
+        let layout = Layout { column, right, cut: width.is_some(), paint };
         // Lines that are as they should be are copied together.
         let mut copied = 0;
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.hidden) {
-            if !self.moved {
+            if !moved {
                 if !row.odd {
                     continue;
                 }
@@ -253,8 +303,8 @@ impl Rows {
             if value.is_empty() && !row.is_named() {
                 continue;
             }
-            spaces(out, INDENT.saturating_add(row.depth.saturating_mul(2)));
-            out.extend_from_slice(self.name(row));
+            let head = self.line_start(index)..row.name_end;
+            out.extend_from_slice(self.text.get(head).unwrap_or(&[]));
             if !value.is_empty() {
                 let mut from = row.name_columns;
                 if row.is_named() {
@@ -276,7 +326,7 @@ impl Rows {
             }
             out.push(b'\n');
         }
-        if !self.moved {
+        if !moved {
             out.extend_from_slice(self.text.get(copied..).unwrap_or(&[]));
         }
     }
@@ -290,8 +340,6 @@ struct Layout {
     right: usize,
     /// Whether there is a terminal's edge to cut at.
     cut: bool,
-    /// Whether columns are bytes.
-    plain: bool,
     paint: Paint,
 }
 
@@ -305,7 +353,8 @@ impl Layout {
         for (n, end) in ends.enumerate() {
             let item = value.get(item_start..end).unwrap_or(&[]);
             item_start = end.saturating_add(GAP.len());
-            let columns = if self.plain { item.len() } else { paint::columns(item) };
+            let plain = !self.paint.on() && item.is_ascii();
+            let columns = if plain { item.len() } else { paint::columns(item) };
             if n > 0 {
                 if at.saturating_add(GAP.len()).saturating_add(columns) <= self.right {
                     out.extend_from_slice(GAP);
