@@ -73,12 +73,16 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             ValueNames::Enum(id) | ValueNames::Flags(id) => self.tables.enumeration(id),
             ValueNames::None => None,
         };
-        let plain = |set: &&Enum| set.partial && !set.is_flags && set.name_of(v).is_none();
+        let unnamed = |set: &Enum| set.name_of(v).is_none() && set.part_of(v).is_none();
+        let plain = |set: &&Enum| set.partial && !set.is_flags && unnamed(set);
         if let Some(set) = names.filter(|set| !plain(set)) {
             let label = scalar.label.as_deref().or(set.label.as_deref());
             return match scalar.names {
                 ValueNames::Flags(_) => Value::Flags { v, size, order, set, more: None, label },
-                _ => Value::Enum { v, size, order, name: set.name_of(v), label },
+                _ => match set.part_of(v).filter(|_| set.name_of(v).is_none()) {
+                    Some((name, rest)) => Value::NamedPart { v, size, order, name, rest },
+                    None => Value::Enum { v, size, order, name: set.name_of(v), label },
+                },
             };
         }
         match scalar.meaning {

@@ -130,7 +130,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         for bits in fields {
             let width = u32::from(bits.width).min(63);
             let mask = (1u64 << width).wrapping_sub(1);
-            let v = left & mask;
+            let v = if bits.order == super::Order::Big {
+                (left & mask).swap_bytes() >> (64 - width)
+            } else {
+                left & mask
+            };
             left >>= width;
             let names = bits.names.and_then(|id| self.tables.enumeration(id));
             let size = scalar.size;
@@ -261,10 +265,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         at: usize,
         scope: &Scope<'a, '_>,
     ) {
-        let Kind::Records { record, length: (length_at, length_size), align, set } = kind else {
+        let Kind::Records { record, length: (length_at, length_size), align, body } = kind else {
             return;
         };
-        let (Some(st), Some(set)) = (self.tables.structure(*record), self.tables.set(*set)) else {
+        let Some(st) = self.tables.structure(*record) else {
             return self.bytes(slot, bytes, Opaque::Unknown);
         };
         if bytes.len() < st.size {
@@ -288,21 +292,17 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 break;
             };
             let own = rest.get(..len.min(rest.len())).unwrap_or(rest);
-            let attrs = own.get(st.size..).filter(|attrs| !attrs.is_empty());
-            self.visitor.list_begin(List::Group, attrs.is_some());
-            self.structure(
-                Slot::Plain,
-                st,
-                rest.get(..st.size).unwrap_or(rest),
-                here,
-                scope,
-                false,
-            );
-            if let Some(attrs) = attrs {
+            let follows = own.get(st.size..).filter(|follows| !follows.is_empty());
+            self.visitor.list_begin(List::Group, follows.is_some());
+            let record = rest.get(..st.size).unwrap_or(rest);
+            self.structure(Slot::Plain, st, record, here, scope, false);
+            if let Some(follows) = follows {
                 let at = here.saturating_add(st.size);
-                self.attributes(Some(set), true, attrs, at, scope);
+                // What follows may be chosen by the record.
+                let scope = Scope::structure(st, record, scope);
+                self.payload(Slot::Plain, body, follows, at, &scope);
             }
-            self.visitor.list_end(List::Group, attrs.is_some());
+            self.visitor.list_end(List::Group, follows.is_some());
             let step = own.len().next_multiple_of(*align);
             if step == 0 {
                 self.issue(here, IssueKind::LengthTooSmall { len: 0 });

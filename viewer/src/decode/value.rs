@@ -34,6 +34,8 @@ pub enum Value<'a> {
     /// One of named numbers. `name` is the C name; without one `label` is what to call the unknown
     /// (`AF_???`), if the set has a word for it.
     Enum { v: u64, size: u8, order: Order, name: Option<&'a str>, label: Option<&'a str> },
+    /// A number of which some bits have a name and the others, `rest`, are a number of their own.
+    NamedPart { v: u64, size: u8, order: Order, name: &'a str, rest: u64 },
     /// Bits with names: those of `set`, in its order, then those of `more`.
     Flags {
         v: u64,
@@ -88,6 +90,7 @@ impl<'a> Value<'a> {
         match *self {
             Value::Uint { v, .. }
             | Value::Enum { v, .. }
+            | Value::NamedPart { v, .. }
             | Value::Flags { v, .. }
             | Value::Split { v, .. } => Some(i128::from(v)),
             Value::Int { v, .. } => Some(i128::from(v)),

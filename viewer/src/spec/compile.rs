@@ -20,7 +20,7 @@ use super::model::{
     Control, Entry, Enum, EnumId, Hint, SelectorId, SetId, StructId, Tables, ValueNames,
 };
 use super::names;
-use super::schema::{Definition, EntryOrName, File, Scalar as Word};
+use super::schema::{self, Definition, EntryOrName, File, Scalar as Word};
 
 /// Finds a spec by its name.
 pub(super) type Lookup<'l> = dyn Fn(&str) -> Option<Rc<File>> + 'l;
@@ -168,15 +168,25 @@ impl Compiler<'_> {
         };
         let mut next = definition.value_start.unwrap_or(0);
         for (at, entry) in definition.entries.iter().enumerate() {
-            let (name, value, c_name, mask) = match entry {
-                EntryOrName::Name(name) => (name.text(), None, None, None),
+            let (name, value, c_name, mask, under) = match entry {
+                EntryOrName::Name(name) => (name.text(), None, None, None, None),
                 EntryOrName::Entry(e) => (
                     e.name.as_ref().map(Word::text).unwrap_or_default(),
                     e.value.as_ref(),
                     e.c_name.clone(),
                     e.mask,
+                    e.under,
                 ),
             };
+            if let EntryOrName::Entry(schema::Entry { alias_of: Some(other), .. }) = entry {
+                let same = compiled.entries.iter().find(|entry| *entry.name == **other);
+                let Some(same) = same else {
+                    let reason = format!("alias-of {other:?}, which is no entry before it");
+                    return Err(Self::wrong(file, &place.within("entries", at, &name), reason));
+                };
+                // Found by its name; what its number is called is for the other one to say.
+                next = same.value.cast_signed();
+            }
             if let Some(value) = value {
                 next = value.number().ok_or_else(|| {
                     Self::wrong(file, &place.within("entries", at, &name), "value is no number")
@@ -190,6 +200,9 @@ impl Compiler<'_> {
                 value: number,
                 mask: mask.unwrap_or(bit),
             });
+            if let (Some(mask), Ok(place)) = (under, u16::try_from(at)) {
+                compiled.under.push((mask, place));
+            }
             next = next.wrapping_add(1);
         }
         index_enum(&mut compiled);

@@ -114,6 +114,8 @@ pub(super) struct Entry {
     pub(super) value: Option<Scalar>,
     pub(super) c_name: Option<String>,
     pub(super) mask: Option<u64>,
+    pub(super) under: Option<u64>,
+    pub(super) alias_of: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -152,6 +154,7 @@ pub(super) struct Item {
     pub(super) length_member: Option<String>,
     pub(super) align: Option<Scalar>,
     pub(super) attribute_set: Option<String>,
+    pub(super) body: Option<Box<Self>>,
     pub(super) fixed_header: Option<String>,
     pub(super) index_enum: Option<String>,
     pub(super) index_offset: Option<i64>,
@@ -186,6 +189,7 @@ pub(super) struct Bits {
     pub(super) name: String,
     pub(super) c_name: Option<String>,
     pub(super) width: u8,
+    pub(super) byte_order: Option<String>,
     pub(super) r#enum: Option<String>,
     pub(super) display_hint: Option<String>,
 }

@@ -6,6 +6,8 @@
 )]
 
 mod context;
+mod numbers;
+mod records;
 mod strace_forms;
 
 use std::path::Path;

@@ -15,6 +15,14 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>, show_secrets: bool) {
             flags(out, v, set, more);
             raw_number(out, v);
         }
+        Value::NamedPart { v, name, rest, .. } => {
+            out.push(b'[');
+            constant(out, name);
+            out.push(b',');
+            quoted(out, |out| text::hex(out, rest, 0));
+            out.push(b']');
+            raw_number(out, v);
+        }
         Value::Split { v, high, low, .. } => {
             split(out, v, high, low);
             raw_number(out, v);

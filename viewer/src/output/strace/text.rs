@@ -498,6 +498,11 @@ impl Text<'_> {
             Value::Flags { v, size, order, set, more, label } => {
                 self.ordered(order, size, |t| t.flags(v, set, more, label));
             }
+            Value::NamedPart { size, order, name, rest, .. } => self.ordered(order, size, |t| {
+                t.out.extend_from_slice(name.as_bytes());
+                t.out.push(b'|');
+                hex(t.out, rest);
+            }),
             Value::Split { high, low, shift, .. } => {
                 self.named_number(high.v, high.name, high.label);
                 self.out.extend_from_slice(b"<<");

@@ -13,6 +13,7 @@ pub(super) fn is_zero(value: &Value<'_>) -> bool {
     match value {
         Value::Uint { v, .. }
         | Value::Enum { v, .. }
+        | Value::NamedPart { v, .. }
         | Value::Flags { v, .. }
         | Value::Split { v, .. } => *v == 0,
         Value::Int { v, .. } => *v == 0,
@@ -42,6 +43,11 @@ pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
         }
         Value::Enum { v, name, label, .. } => named(out, look, v, name, label),
         Value::Flags { v, set, more, .. } => flags(out, look, v, set, more),
+        Value::NamedPart { name, rest, .. } => {
+            look.paint.put(out, Role::Constant, name.as_bytes());
+            out.push(b' ');
+            text::decimal(out, rest);
+        }
         Value::Split { v, high, low, .. } => split(out, look, v, high, low),
         Value::Interface { index, name: Some(name) } => {
             look.paint.with(out, Role::Interface, |out| {

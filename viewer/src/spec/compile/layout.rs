@@ -5,9 +5,9 @@ use std::rc::Rc;
 use super::sets::with_names;
 use super::{Compiler, Place, index_of};
 use crate::spec::model::{
-    BitField, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId,
+    BitField, Count, Element, Kind, Length, Member, MemberKind, Order, Struct, StructId,
 };
-use crate::spec::schema::{Definition, File, Item, Scalar as Word, StraceStruct};
+use crate::spec::schema::{Bits, Definition, File, Item, Scalar as Word, StraceStruct};
 use crate::spec::{Error, names};
 
 impl Compiler<'_> {
@@ -156,6 +156,7 @@ impl Compiler<'_> {
                         .unwrap_or_else(|| names::c_lower(&bits.name))
                         .into(),
                     width: bits.width,
+                    order: bit_order(file, place, bits)?,
                     names,
                     hint: bits.display_hint.as_deref().and_then(super::hint).unwrap_or_default(),
                 });
@@ -285,6 +286,18 @@ impl Compiler<'_> {
     fn constant(&self, file: &File, name: &str) -> Option<usize> {
         let definition = file.definitions.iter().find(|d| d.name == name && d.r#type == "const")?;
         usize::try_from(definition.value.as_ref()?.number()?).ok()
+    }
+}
+
+/// The order of the bytes of a bit field.
+fn bit_order(file: &File, place: &Place, bits: &Bits) -> Result<Order, Error> {
+    match bits.byte_order.as_deref() {
+        Some("big-endian") if bits.width.is_multiple_of(8) && bits.width > 0 => Ok(Order::Big),
+        Some("big-endian") => {
+            let reason = format!("bits {:?}: {} bits are no whole bytes", bits.name, bits.width);
+            Err(Compiler::wrong(file, place, reason))
+        }
+        _ => Ok(Order::Host),
     }
 }
 

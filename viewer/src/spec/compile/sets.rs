@@ -259,11 +259,13 @@ impl Compiler<'_> {
     }
 
     fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
-        let (Some(record), Some(set), Some(member)) =
-            (&item.r#struct, &item.attribute_set, &item.length_member)
-        else {
-            let reason = "records need struct, length-member and attribute-set";
-            return Err(Self::wrong(file, place, reason));
+        let (Some(record), Some(member)) = (&item.r#struct, &item.length_member) else {
+            return Err(Self::wrong(file, place, "records need struct and length-member"));
+        };
+        let body = match (&item.attribute_set, &item.body) {
+            (Some(set), _) => Kind::Nest(self.set_ref(file, place, set)?),
+            (None, Some(body)) => self.shape(file, place, body)?,
+            (None, None) => Kind::Bytes,
         };
         let record = self.struct_ref(file, place, record)?;
         let length = self.tables.structure(record).and_then(|s| s.member(member)).and_then(|m| {
@@ -280,7 +282,7 @@ impl Compiler<'_> {
             record,
             length,
             align: usize::try_from(align).unwrap_or(4).max(1),
-            set: self.set_ref(file, place, set)?,
+            body: Box::new(body),
         })
     }
 }
@@ -325,7 +327,7 @@ impl Item {
         either!(
             name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
-            selector_enum type_value array length_member align attribute_set fixed_header
+            selector_enum type_value array length_member align attribute_set body fixed_header
             index_enum index_offset width max_len number_first min_len secret strace checks len count
             nonzero with
             range default

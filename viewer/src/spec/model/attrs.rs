@@ -39,7 +39,7 @@ pub enum Kind {
     TypeValue(u8, SetId),
     /// Chosen by a selector.
     Union(UnionId),
-    /// Structs with their own length (at an offset, of a width), aligned, then attributes.
+    /// Structs with their own length (at an offset, of a width), aligned, each before a body.
     Records {
         /// The struct.
         record: StructId,
@@ -47,8 +47,8 @@ pub enum Kind {
         length: (usize, u8),
         /// Alignment of the next one.
         align: usize,
-        /// The attributes after each struct.
-        set: SetId,
+        /// The form of what follows each struct.
+        body: Box<Self>,
     },
     /// Value and selector of 32 bits each.
     Bitfield32(Option<EnumId>),

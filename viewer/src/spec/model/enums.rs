@@ -19,6 +19,8 @@ pub struct Enum {
     pub(in crate::spec) sparse: Vec<(u64, u16)>,
     /// Index of the entry that stands for no bits.
     pub(in crate::spec) zero: Option<u16>,
+    /// Masks, and the indexes of the entries that are numbers of those bits alone.
+    pub(in crate::spec) under: Vec<(u64, u16)>,
 }
 
 /// A named number.
@@ -48,6 +50,16 @@ impl Enum {
             }
         };
         self.entries.get(at).map(|entry| &*entry.c_name)
+    }
+
+    /// The C name of a number's part, and the number that the other bits are, lowest bit first.
+    #[must_use]
+    pub fn part_of(&self, v: u64) -> Option<(&str, u64)> {
+        self.under.iter().find_map(|(mask, at)| {
+            let entry = self.entries.get(usize::from(*at))?;
+            let rest = (v & !mask) >> (!mask).trailing_zeros().min(63);
+            (v & mask == entry.value).then_some((&*entry.c_name, rest))
+        })
     }
 
     /// Calls `f` with the C name of every flag in `v`, and returns the bits without one. An entry of

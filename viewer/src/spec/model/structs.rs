@@ -70,6 +70,8 @@ pub struct BitField {
     pub c_name: Box<str>,
     /// Width in bits.
     pub width: u8,
+    /// Order of its bytes, if it has several whole ones.
+    pub order: Order,
     /// Names of its values.
     pub names: Option<EnumId>,
     /// How it wants to be read.
