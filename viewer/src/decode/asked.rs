@@ -1,6 +1,6 @@
 //! The request that a message answers, as far as the answer's meaning depends on it.
 
-use super::context::{self, Decoder};
+use super::context::{self, Decoder, Selected};
 use super::message::{GENERIC, GENL_HEADER_LEN, MIN_TYPE};
 use super::{Direction, Visitor};
 use crate::spec::model::{AttrSet, Struct};
@@ -21,13 +21,13 @@ impl<'a> Parts<'a> {
         context::member(st, bytes, name)
     }
 
-    /// The payload of an attribute, by its name in the spec.
-    pub(super) fn attribute(&self, name: &str) -> Option<&'a [u8]> {
+    /// An attribute, by its name in the spec.
+    pub(super) fn attribute(&self, name: &str) -> Option<Selected<'a>> {
         let (set, bytes) = self.attrs?;
         Attrs::new(bytes).find_map(|step| match step {
             Step::Element(found) => {
                 let known = set.attr(found.number())?;
-                (&*known.name == name).then_some(found.payload)
+                (&*known.name == name).then(|| Selected::new(Some(&known.kind), found.payload))
             }
             _ => None,
         })

@@ -261,11 +261,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let mut text: Option<&[u8]> = None;
         let number = match &union.selector {
             Selector::Attr(id) => {
-                let payload = scope.selected(*id);
-                text = payload.map(|p| Value::text(p, TextKind::CString));
-                payload
-                    .filter(|p| matches!(p.len(), 1 | 2 | 4 | 8))
-                    .map(|p| wire::number(p, cfg!(target_endian = "big")).cast_signed())
+                let found = scope.selected(*id);
+                text = found.as_ref().map(|f| Value::text(f.payload, TextKind::CString));
+                found.and_then(|f| f.number())
             }
             Selector::Header(name) => {
                 self.header.and_then(|(st, bytes)| super::context::member(st, bytes, name))
@@ -273,11 +271,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Selector::Struct(name) => scope.member(name),
             Selector::Request(name) => self.asked().and_then(|asked| asked.member(name)),
             Selector::RequestAttr(name) => {
-                let payload = self.asked().and_then(|asked| asked.attribute(name));
-                text = payload.map(|p| Value::text(p, TextKind::CString));
-                payload
-                    .filter(|p| matches!(p.len(), 1 | 2 | 4 | 8))
-                    .map(|p| wire::number(p, cfg!(target_endian = "big")).cast_signed())
+                let found = self.asked().and_then(|asked| asked.attribute(name));
+                text = found.as_ref().map(|f| Value::text(f.payload, TextKind::CString));
+                found.and_then(|f| f.number())
             }
             Selector::Length => i64::try_from(bytes.len()).ok(),
             Selector::Value => Some(bytes)

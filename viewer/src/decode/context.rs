@@ -1,7 +1,9 @@
 //! What a payload's meaning may depend on: the message around it, and what stood before it.
 
 use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, Value, Visitor};
-use crate::spec::model::{AttrSet, MemberKind, Order, Renamed, SelectorId, Struct, Tables};
+use crate::spec::model::{
+    AttrSet, Kind, MAX_SELECTORS, MemberKind, Order, Renamed, SelectorId, Struct, Tables,
+};
 use crate::wire::attr::Attrs;
 use crate::wire::message::Nlmsghdr;
 use crate::wire::{self, Step};
@@ -35,7 +37,29 @@ pub(super) enum Open<'a> {
     /// Names of members that mean others around here.
     With(&'a [Renamed]),
     /// A set, and the payloads seen of attributes that selectors ask for.
-    Set(Option<&'a AttrSet>, [Option<(u16, &'a [u8])>; 3]),
+    Set(Option<&'a AttrSet>, [Option<(u16, &'a [u8])>; MAX_SELECTORS]),
+}
+
+/// What a selector found.
+pub(super) struct Selected<'a> {
+    /// The attribute's payload.
+    pub(super) payload: &'a [u8],
+    /// Whether it is a number in network order.
+    pub(super) big_endian: bool,
+}
+
+impl<'a> Selected<'a> {
+    pub(super) fn new(kind: Option<&Kind>, payload: &'a [u8]) -> Self {
+        let big_endian = matches!(kind, Some(Kind::Scalar(scalar)) if scalar.order == Order::Big);
+        Self { payload, big_endian }
+    }
+
+    /// The payload as a number, if it can be one.
+    pub(super) fn number(&self) -> Option<i64> {
+        let big_endian = self.big_endian || cfg!(target_endian = "big");
+        matches!(self.payload.len(), 1 | 2 | 4 | 8)
+            .then(|| wire::number(self.payload, big_endian).cast_signed())
+    }
 }
 
 impl<'a, 's> Scope<'a, 's> {
@@ -45,7 +69,7 @@ impl<'a, 's> Scope<'a, 's> {
 
     pub(super) fn set(set: Option<&'a AttrSet>, parent: &'s Self) -> Self {
         let depth = parent.depth.saturating_add(1);
-        Self { parent: Some(parent), open: Open::Set(set, [None; 3]), depth }
+        Self { parent: Some(parent), open: Open::Set(set, [None; MAX_SELECTORS]), depth }
     }
 
     pub(super) fn with(names: &'a [Renamed], parent: &'s Self) -> Self {
@@ -84,14 +108,15 @@ impl<'a, 's> Scope<'a, 's> {
         }
     }
 
-    /// The payload of the attribute a selector asks for, in the innermost set that defines it.
-    pub(super) fn selected(&self, id: SelectorId) -> Option<&'a [u8]> {
+    /// The attribute a selector asks for, in the innermost set that defines it.
+    pub(super) fn selected(&self, id: SelectorId) -> Option<Selected<'a>> {
         let mut scope = Some(self);
         while let Some(here) = scope {
             if let Open::Set(Some(set), seen) = &here.open
                 && let Some(number) = set.selector(id)
             {
-                return seen.iter().flatten().find(|(n, _)| *n == number).map(|(_, p)| *p);
+                let (_, payload) = seen.iter().flatten().find(|(n, _)| *n == number)?;
+                return Some(Selected::new(set.attr(number).map(|attr| &attr.kind), payload));
             }
             scope = here.parent;
         }

@@ -6,6 +6,7 @@
 //! [`sets`] (attribute sets and the forms of payloads), [`scalars`], [`unions`], [`operations`]
 //! (messages).
 
+mod check;
 mod layout;
 mod operations;
 mod scalars;
@@ -15,12 +16,14 @@ mod unions;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+pub(super) use check::check;
+
 use super::Error;
 use super::model::{
     Control, Entry, Enum, EnumId, Hint, SelectorId, SetId, StructId, Tables, ValueNames,
 };
 use super::names;
-use super::schema::{self, Definition, EntryOrName, File, Scalar as Word};
+use super::schema::{self, Definition, EntryOrName, File, Item, Scalar as Word};
 
 /// Finds a spec by its name.
 pub(super) type Lookup<'l> = dyn Fn(&str) -> Option<Rc<File>> + 'l;
@@ -36,14 +39,7 @@ type Key = (String, String);
 /// # Errors
 /// The first thing in `files` that has no meaning.
 pub(super) fn compile(files: &[Rc<File>], lookup: &Lookup<'_>) -> Result<Tables, Error> {
-    let mut compiler = Compiler {
-        lookup,
-        tables: Tables::default(),
-        enums: HashMap::new(),
-        structs: HashMap::new(),
-        sets: HashMap::new(),
-        selectors: Vec::new(),
-    };
+    let mut compiler = Compiler::new(lookup);
     if let Some(netlink) = lookup("netlink") {
         compiler.control(&netlink)?;
     }
@@ -60,12 +56,17 @@ struct Place(String);
 
 impl Place {
     fn new(list: &str, index: usize, name: &str) -> Self {
-        Self(format!("{list}[{index}] ({name})"))
+        Self(format!("{list}[{index}]{}", named(name)))
     }
 
     fn within(&self, list: &str, index: usize, name: &str) -> Self {
-        Self(format!("{}.{list}[{index}] ({name})", self.0))
+        Self(format!("{}.{list}[{index}]{}", self.0, named(name)))
     }
+}
+
+/// A name after a place, unless there is none.
+fn named(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" ({name})") }
 }
 
 struct Compiler<'l> {
@@ -75,6 +76,47 @@ struct Compiler<'l> {
     structs: HashMap<Key, StructId>,
     sets: HashMap<Key, SetId>,
     selectors: Vec<(String, SelectorId)>,
+    /// The sets and structs that are being made, the innermost last.
+    scopes: Vec<Scope>,
+}
+
+/// What attributes of a set, or members of a struct, there are for a selector to mean.
+struct Scope {
+    is_struct: bool,
+    file: Rc<File>,
+    /// Names, and the enums of those that have one.
+    enums: Vec<(String, Option<String>)>,
+}
+
+impl Scope {
+    fn new(is_struct: bool, file: &Rc<File>, lists: &[&[Item]]) -> Self {
+        let mut enums: Vec<(String, Option<String>)> = Vec::new();
+        for item in lists.iter().copied().flatten() {
+            let name = item.name.as_ref().map(Word::text).unwrap_or_default();
+            // What a subset says of an attribute counts more than what the full set says, which stands
+            // after it.
+            match enums.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, named)) if named.is_none() => named.clone_from(&item.r#enum),
+                Some(_) => {}
+                None => enums.push((name, item.r#enum.clone())),
+            }
+        }
+        Self { is_struct, file: Rc::clone(file), enums }
+    }
+}
+
+impl<'l> Compiler<'l> {
+    fn new(lookup: &'l Lookup<'l>) -> Self {
+        Self {
+            lookup,
+            tables: Tables::default(),
+            enums: HashMap::new(),
+            structs: HashMap::new(),
+            sets: HashMap::new(),
+            selectors: Vec::new(),
+            scopes: Vec::new(),
+        }
+    }
 }
 
 impl Compiler<'_> {
@@ -146,7 +188,8 @@ impl Compiler<'_> {
         }
         let here = Place::new("definitions", at, &definition.name);
         if definition.r#type != "enum" && definition.r#type != "flags" {
-            let reason = format!("{reference:?} is a {}, not an enum", definition.r#type);
+            let reason =
+                format!("{reference:?} is of type {}, not enum or flags", definition.r#type);
             return Err(Self::wrong(file, place, reason));
         }
         let compiled = Self::enumeration(&found, &here, definition)?;

@@ -77,14 +77,19 @@ pub(super) fn user(path: &Path, text: &str) -> Result<(File, Vec<String>), Error
     // By way of a plain value, so that errors of form and of shape are told apart and placed.
     // `on`, `no` and `y` are names like others; only `true` and `false` are truth values.
     let options = serde_saphyr::options! { strict_booleans: true };
-    let value: serde_json::Value = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| shape(String::new(), error.to_string()))?;
+    let value: serde_json::Value =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml(path, &error))?;
+    if !value.is_object() {
+        let found = if value.is_null() { "the file is empty" } else { "no mapping of keys" };
+        let reason = format!("{found}: a spec begins with its name (name: …)");
+        return Err(shape(String::new(), reason));
+    }
     names(&value, &mut String::new()).map_err(|(place, reason)| shape(place, reason))?;
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&value, &mut track);
     let file: Result<File, _> = serde_ignored::deserialize(tracked, |path| {
-        let path = path.to_string();
+        let path = bracketed(&path.to_string());
         let key = path.rsplit('.').next().unwrap_or(&path);
         if !OF_NO_USE.contains(&key) {
             unknown.push(path);
@@ -95,8 +100,77 @@ pub(super) fn user(path: &Path, text: &str) -> Result<(File, Vec<String>), Error
             Err(shape("name".to_owned(), "a spec needs a name".to_owned()))
         }
         Ok(file) => Ok((file, unknown)),
-        Err(error) => Err(shape(track.path().to_string(), error.to_string())),
+        Err(error) => Err(shape(track.path().to_string(), plain(&error.to_string()))),
     }
+}
+
+/// What is wrong with the YAML itself, with the line and column where it has them.
+fn yaml(path: &Path, error: &serde_saphyr::Error) -> Error {
+    let rendered =
+        error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
+    let line = rendered.lines().next().unwrap_or_default();
+    let words = line.strip_prefix("error: ").unwrap_or(line);
+    let (file, words) = match error.location() {
+        Some(at) => {
+            let words = match words.split_once(": ") {
+                Some((place, words)) if place.starts_with("line ") => words,
+                _ => words,
+            };
+            let place = format!(" at line {}, column {}", at.line(), at.column());
+            let words = words.strip_suffix(&*place).unwrap_or(words);
+            (format!("{}:{}:{}", path.display(), at.line(), at.column()), words)
+        }
+        None => (path.display().to_string(), words),
+    };
+    Error::Shape { file, place: String::new(), reason: words.to_owned() }
+}
+
+/// What serde says of a wrong shape, in YAML's words.
+fn plain(words: &str) -> String {
+    let mut plain = words.to_owned();
+    if let Some(at) = plain.find("expected struct ") {
+        plain.truncate(at);
+        plain.push_str("expected a mapping");
+    }
+    if plain.contains("any variant of untagged enum") {
+        return "it has no form that this key can have".to_owned();
+    }
+    for (rust, yaml) in [
+        ("invalid type: ", "it is a "),
+        ("a map,", "a mapping,"),
+        ("sequence", "list"),
+        ("string \"", "text \""),
+        ("integer `", "number `"),
+        ("a unit value", "nothing"),
+        ("a null", "nothing"),
+        ("expected a string", "expected text"),
+        ("expected i64", "expected a number"),
+        ("expected u64", "expected a number"),
+        ("expected u32", "expected a number from 0 on"),
+        ("expected u16", "expected a number below 65536"),
+        ("expected u8", "expected a number below 256"),
+        ("expected usize", "expected a number from 0 on"),
+        ("expected a boolean", "expected true or false"),
+    ] {
+        plain = plain.replace(rust, yaml);
+    }
+    plain
+}
+
+/// A path whose indexes stand between dots, with brackets.
+fn bracketed(path: &str) -> String {
+    let mut out = String::new();
+    for step in path.split('.') {
+        if step.bytes().all(|b| b.is_ascii_digit()) && !step.is_empty() {
+            out.push_str(&format!("[{step}]"));
+        } else {
+            if !out.is_empty() {
+                out.push('.');
+            }
+            out.push_str(step);
+        }
+    }
+    out
 }
 
 /// Keys whose texts are shown as names, or become part of one.

@@ -20,6 +20,9 @@ pub use structs::{
 };
 pub use words::{Hint, Order, TextKind};
 
+/// Selectors ask for no more attributes of one set than this.
+pub const MAX_SELECTORS: usize = 4;
+
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident)*) => {
         $($(#[$doc])*

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::Error;
-use super::compile::compile;
+use super::compile::{check, compile};
 use super::load::{self, BUILTIN, Builtin};
 use super::model::Tables;
 use super::schema::File;
@@ -104,8 +104,15 @@ impl Registry {
         }
         files.sort();
         let mut warnings = Vec::new();
-        for file in files {
-            warnings.extend(self.add_file(&file)?);
+        // They may refer to each other, so all are known before one is looked at.
+        let mut names = Vec::new();
+        for file in &files {
+            let (name, unknown) = self.read(file, &load::text(file)?)?;
+            warnings.extend(unknown);
+            names.push(name);
+        }
+        for (file, name) in files.iter().zip(&names) {
+            warnings.extend(self.examine(file, name)?);
         }
         Ok(warnings)
     }
@@ -120,10 +127,18 @@ impl Registry {
     /// # Errors
     /// The first thing wrong with it, and its place.
     pub fn add_text(&mut self, path: &Path, text: &str) -> Result<Vec<String>, Error> {
+        let (name, mut warnings) = self.read(path, text)?;
+        warnings.extend(self.examine(path, &name)?);
+        Ok(warnings)
+    }
+
+    /// Reads a spec and adds it. Returns its name, and warnings.
+    fn read(&mut self, path: &Path, text: &str) -> Result<(String, Vec<String>), Error> {
         let (file, unknown) = load::user(path, text)?;
         let (name, protocol) = (file.name.clone(), file.protonum);
         let generic = file.protocol.as_deref().is_none_or(|p| p.starts_with("genetlink"));
-        if !generic && protocol.is_none() {
+        // One that only others refer to has no messages.
+        if !generic && protocol.is_none() && !file.operations.list.is_empty() {
             return Err(Error::Meaning {
                 file: path.display().to_string(),
                 place: "protonum".to_owned(),
@@ -133,17 +148,26 @@ impl Registry {
         let cell = OnceCell::new();
         let _first = cell.set(Some(Rc::new(file)));
         self.add(Source { name: name.clone(), protocol, generic, builtin: None, file: cell });
-        // Compiled at once, so that what is wrong is said before anything runs.
-        let files: Vec<_> = self.sources.iter().filter(|s| s.name == name).collect();
-        let files: Vec<_> = files.iter().filter_map(|s| s.file()).collect();
-        compile(&files, &|wanted| self.file(wanted)).map_err(|error| match error {
+        let shown = path.display();
+        let warn = |key: &String| format!("{shown}: {key}: unknown key, ignored");
+        Ok((name, unknown.iter().map(warn).collect()))
+    }
+
+    /// Checks and compiles a spec that has been added, so that what is wrong is said before anything
+    /// runs.
+    fn examine(&self, path: &Path, name: &str) -> Result<Vec<String>, Error> {
+        let placed = |error| match error {
             Error::Meaning { file, place, reason } if file == name => {
                 Error::Meaning { file: path.display().to_string(), place, reason }
             }
             other => other,
-        })?;
+        };
+        let lookup = |wanted: &str| self.file(wanted);
+        let Some(file) = self.file(name) else { return Ok(Vec::new()) };
+        let warnings = check(&file, &lookup).map_err(placed)?;
+        compile(&[file], &lookup).map_err(placed)?;
         let shown = path.display();
-        Ok(unknown.iter().map(|key| format!("{shown}: {key}: unknown key, ignored")).collect())
+        Ok(warnings.iter().map(|words| format!("{shown}: {words}")).collect())
     }
 
     fn file(&self, name: &str) -> Option<Rc<File>> {
@@ -151,8 +175,10 @@ impl Registry {
     }
 
     fn tables(&self, wanted: impl Fn(&Source) -> bool) -> Option<Tables> {
-        let files: Vec<_> =
-            self.sources.iter().filter(|s| wanted(s)).filter_map(Source::file).collect();
+        // What a user says counts more than what comes with the viewer.
+        let (ours, users): (Vec<_>, Vec<_>) =
+            self.sources.iter().filter(|s| wanted(s)).partition(|s| s.builtin.is_some());
+        let files: Vec<_> = users.into_iter().chain(ours).filter_map(Source::file).collect();
         compile(&files, &|name| self.file(name)).ok()
     }
 
@@ -200,20 +226,23 @@ impl Registry {
         None
     }
 
-    /// Checks that every spec compiles.
+    /// Checks that every spec is sound. Returns warnings.
     ///
     /// # Errors
     /// The first thing wrong, and its place.
-    pub fn check(&self) -> Result<(), Error> {
+    pub fn check(&self) -> Result<Vec<String>, Error> {
+        let mut warnings = Vec::new();
         for builtin in BUILTIN {
             load::builtin(builtin)?;
         }
         for source in &self.sources {
             if let Some(file) = source.file() {
+                let odd = check(&file, &|name| self.file(name))?;
+                warnings.extend(odd.into_iter().map(|words| format!("{}: {words}", file.name)));
                 compile(&[file], &|name| self.file(name))?;
             }
         }
-        Ok(())
+        Ok(warnings)
     }
 
     /// All families.

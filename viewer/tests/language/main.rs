@@ -1,14 +1,17 @@
 //! The spec language, a feature at a time: a small spec, a message, and what the formats make of it.
 #![allow(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test fails by panicking, and these helpers are a test's"
 )]
 
 mod context;
+mod errors;
 mod numbers;
 mod records;
 mod strace_forms;
+mod ynl;
 
 use std::path::Path;
 

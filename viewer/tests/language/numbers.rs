@@ -2,7 +2,8 @@
 
 use super::{shown, spec, strace_value};
 
-const ACT: &str = "- {name: act, type: enum, name-prefix: act-, unknown-label: 'ACT_???', entries: [ok, drop,
+const ACT: &str =
+    "- {name: act, type: enum, name-prefix: act-, unknown-label: 'ACT_???', entries: [ok, drop,
     {name: jump, value: 0x10000000, under: 0xf0000000}, {name: leap, alias-of: jump}]}";
 
 #[test]
@@ -30,9 +31,12 @@ fn the_part_without_a_name_may_be_the_higher_one() {
 
 #[test]
 fn an_alias_is_a_number_of_the_same_value() {
-    let union = "type: union, selector: length, formats: [{default: true, fixed-header: h, type: union,
+    let union =
+        "type: union, selector: length, formats: [{default: true, fixed-header: h, type: union,
         selector: struct.act, selector-enum: act, formats: [{value: leap, type: u32}]}]";
-    let head = format!("{ACT}\n- {{name: h, type: struct, members: [{{name: act, type: u32, enum: act}}]}}");
+    let head = format!(
+        "{ACT}\n- {{name: h, type: struct, members: [{{name: act, type: u32, enum: act}}]}}"
+    );
     let bytes = [0x1000_0000u32.to_ne_bytes(), 9u32.to_ne_bytes()].concat();
     assert_eq!(strace_value(&spec(&head, union), &bytes), "{act=ACT_JUMP}, 9");
 }

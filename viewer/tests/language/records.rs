@@ -2,7 +2,8 @@
 
 use super::{spec, strace_value};
 
-const OP: &str = "- {name: op, type: struct, members: [{name: code, type: u8}, {name: len, type: u8},
+const OP: &str =
+    "- {name: op, type: struct, members: [{name: code, type: u8}, {name: len, type: u8},
     {name: pad, type: pad, len: 2}]}
 - {name: pair, type: struct, members: [{name: a, type: u16}, {name: b, type: u16}]}";
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::sets::with_names;
-use super::{Compiler, Place, index_of};
+use super::{Compiler, Place, Scope, index_of};
 use crate::spec::model::{
     BitField, Count, Element, Kind, Length, Member, MemberKind, Order, Struct, StructId,
 };
@@ -26,14 +26,16 @@ impl Compiler<'_> {
             return Ok(*id);
         }
         if definition.r#type != "struct" {
-            let reason = format!("{reference:?} is a {}, not a struct", definition.r#type);
+            let reason = format!("{reference:?} is of type {}, not struct", definition.r#type);
             return Err(Self::wrong(file, place, reason));
         }
         let id = StructId(index_of(self.tables.structs.len()));
         self.tables.structs.push(Struct::default());
         self.structs.insert(key, id);
         let here = Place::new("definitions", at, &definition.name);
+        self.scopes.push(Scope::new(true, &found, &[&definition.members]));
         let compiled = self.structure(&found, &here, definition)?;
+        self.scopes.pop();
         if let Some(slot) = self.tables.structs.get_mut(id.0 as usize) {
             *slot = compiled;
         }
@@ -204,8 +206,8 @@ impl Compiler<'_> {
                 other => (MemberKind::Shape(Length::Fixed(size), other), Some(size), size),
             });
         }
-        let length = self.length(file, place, item, before)?;
         let mut kind = self.shape(file, place, item)?;
+        let length = self.length(file, place, item, before)?;
         if ty == "string" {
             kind = Kind::Text(match length {
                 _ if item.display_hint.as_deref() == Some("c-string") => {

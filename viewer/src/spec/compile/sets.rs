@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use super::scalars::scalar_size;
-use super::{Compiler, Place, index_of, label};
+use super::{Compiler, Place, Scope, index_of, label};
 use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, Renamed, SetId, TextKind};
 use crate::spec::schema::{AttributeSet, File, Item, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
@@ -57,6 +57,8 @@ impl Compiler<'_> {
                 (full_file, Some(full))
             }
         };
+        let rest = full.as_ref().map_or(&[][..], |full| &full.attributes);
+        self.scopes.push(Scope::new(false, file, &[&written.attributes, rest]));
         let prefix = names::set_prefix(&full_file, full.as_ref().unwrap_or(written));
         let mut compiled = AttrSet {
             name: written.name.as_str().into(),
@@ -95,6 +97,7 @@ impl Compiler<'_> {
                 secret: item.secret.unwrap_or(false),
             });
         }
+        self.scopes.pop();
         for (at, attr) in compiled.attrs.iter().enumerate() {
             let slot = usize::from(attr.number);
             if compiled.by_number.len() <= slot {
@@ -195,7 +198,8 @@ impl Compiler<'_> {
             "union" => Kind::Union(self.inline_union(file, place, item)?),
             "records" => self.records(file, place, item)?,
             other => {
-                return Err(Self::wrong(file, place, format!("{other:?} is no type")));
+                let reason = format!("{other:?} is no type that there is");
+                return Err(Self::wrong(file, place, reason));
             }
         })
     }

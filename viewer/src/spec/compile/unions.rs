@@ -120,7 +120,8 @@ impl Compiler<'_> {
         Ok(id)
     }
 
-    /// The enum that names a selector's values: that of any attribute or member of its name.
+    /// The enum that names a selector's values: that of the attribute or member of its name that is
+    /// nearest, or of any if none is around.
     fn selector_values(
         &mut self,
         file: &Rc<File>,
@@ -131,6 +132,16 @@ impl Compiler<'_> {
             Some((_, name)) => (true, name),
             None => (false, selector),
         };
+        // What a header or a request has is not around.
+        if matches!(selector.split_once('.'), None | Some(("struct", _))) {
+            let scopes = self.scopes.iter().rev().filter(|scope| scope.is_struct == in_struct);
+            let near = scopes.flat_map(|s| s.enums.iter().map(|(n, e)| (n, e, &s.file)));
+            if let Some((_, named, of)) = near.into_iter().find(|(known, ..)| *known == name) {
+                let Some(reference) = named.clone() else { return Ok(None) };
+                let (of, place) = (Rc::clone(of), Place(format!("selector {selector}")));
+                return self.enum_ref(&of, &place, &reference).map(Some);
+            }
+        }
         let mut files = vec![Rc::clone(file)];
         files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec)));
         for candidate in files {
