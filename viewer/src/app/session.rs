@@ -215,13 +215,23 @@ impl Show {
 }
 
 impl Show {
-    /// Remembers what a call asks the kernel, or what it hears of that. Returns whether it hears what
-    /// is told to all.
-    fn learn_requests(&mut self, moved: &Moved, function: Function, call: &Call<'_>) -> bool {
+    /// Remembers what a call asks the kernel, or what the kernel tells it of that and of names. Returns
+    /// whether it tells all.
+    fn learn(
+        &mut self,
+        moved: &Moved,
+        function: Function,
+        (process, call): (&Process, &Call<'_>),
+    ) -> bool {
         let peer = SockaddrNl::read(call.name);
         let is_kernel = peer.is_none_or(|peer| peer.portid == 0);
         let is_multicast = peer.is_some_and(|peer| peer.groups != 0);
         let is_peek = call.head.flags & MSG_PEEK != 0;
+        let is_receive = function.kind() == Kind::Receive;
+        // What a request names so may be refused.
+        if is_receive && is_kernel && call.head.errno == 0 {
+            self.names.observe(process, call);
+        }
         match function.kind() {
             _ if call.head.errno != 0 => {}
             Kind::Send if is_kernel => self.requests.sent(moved, call.payload),
@@ -230,7 +240,7 @@ impl Show {
             }
             _ => {}
         }
-        function.kind() == Kind::Receive && is_multicast
+        is_receive && is_multicast
     }
 }
 
@@ -244,7 +254,6 @@ impl Receiver for Show {
             self.unknown = self.unknown.saturating_add(1);
             return;
         };
-        self.names.observe(process, call);
         self.records = self.records.saturating_add(1);
         let socket = process.sockets.get(&call.head.fd);
         let moved = Moved {
@@ -257,7 +266,7 @@ impl Receiver for Show {
                 _ => call.head.exit_ns,
             },
         };
-        let is_multicast = self.learn_requests(&moved, function, call);
+        let is_multicast = self.learn(&moved, function, (process, call));
         let names = self.names.scope(Some(process), call.head.fd);
         let requests = self.requests.scope(moved.place, moved.portid, is_multicast);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };

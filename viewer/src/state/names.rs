@@ -89,7 +89,7 @@ impl NameTable {
         Self { kernel: Some(Kernel::new()), ..Self::default() }
     }
 
-    /// Learns from the messages that a call received.
+    /// Learns from the messages that a call received from the kernel.
     pub fn observe(&mut self, process: &Process, call: &Call<'_>) {
         if self.interfaces.texts.len() > MOST {
             self.interfaces = Known::default();

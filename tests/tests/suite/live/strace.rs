@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nltests::artefacts::{artefacts, target_folder};
 use nltests::namespace::Namespace;
-use nltests::programs::{CHANGES, Program, QUERIES, VARYING, network};
+use nltests::programs::{BY_HAND, CHANGES, Program, QUERIES, VARYING, network};
 use nltests::run::run;
 use nltests::scratch::Scratch;
 use nltests::strace_text::{Likeness, as_system_call, compare, netlink_calls, parting};
@@ -79,9 +79,11 @@ fn without_process(line: &str) -> &str {
 fn the_text_is_that_of_strace() {
     let (Some(strace), Some(network)) = (strace(), network()) else { return };
     let (mut exact, mut more, mut wrong) = (0, 0, Vec::new());
-    let programs = QUERIES.iter().chain(VARYING).chain(CHANGES);
-    // What Python asks, libc asks for it: strace sees those messages, a preloaded library the call.
-    let programs = programs.filter(|p| p.program != "python3" && installed(&[p.program]));
+    // What Python asks there, libc asks for it: strace sees those messages, a preloaded library the call.
+    let tools = QUERIES.iter().chain(VARYING).chain(CHANGES).filter(|p| p.program != "python3");
+    let (programs, missing): (Vec<_>, Vec<_>) =
+        tools.chain(BY_HAND).partition(|p| installed(&[p.program]));
+    assert!(programs.len() >= 60 || !missing.is_empty(), "only {} programs", programs.len());
     for program in programs {
         let (theirs, ours) = both(&network, &strace, program, &[]);
         if theirs.len() != ours.len() {
@@ -116,8 +118,11 @@ fn descriptors_are_those_of_strace() {
         Program { program: "ip", arguments: &["route", "show", "table", "all"] },
         Program { program: "python3", arguments: &["-c", UNBOUND] },
     ];
-    for program in programs.iter().filter(|program| installed(&[program.program])) {
-        for option in ["-y", "-yy", "--decode-fds=socket"] {
+    let options = ["-y", "-yy", "--decode-fds=socket"];
+    let programs = programs.iter().map(|program| (program, &options[..]));
+    let programs = programs.chain(BY_HAND.iter().map(|program| (program, &["-yy"][..])));
+    for (program, options) in programs.filter(|(program, _)| installed(&[program.program])) {
+        for option in options {
             let (theirs, ours) = both(&network, &strace, program, &[option]);
             let ends = |lines: &[String]| -> Vec<String> {
                 let descriptor = |line: &String| line.split(", ").next().map(str::to_owned);

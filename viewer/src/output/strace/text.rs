@@ -378,8 +378,8 @@ impl Visitor for Text<'_> {
             }
             _ => {}
         }
-        // Without a C name it is no struct, just values that belong together.
-        let braces = (!head.name.is_empty()).then_some((b'{', b'}'));
+        // Without a C name it is no struct, just values that belong together, unless strace takes it for one.
+        let braces = (head.fixed_header || !head.name.is_empty()).then_some((b'{', b'}'));
         self.open(braces, false, head.short);
     }
 
