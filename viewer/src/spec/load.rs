@@ -132,20 +132,18 @@ fn plain(words: &str) -> String {
         plain.truncate(at);
         plain.push_str("expected a mapping");
     }
-    if plain.contains("any variant of untagged enum") {
-        return "it has no form that this key can have".to_owned();
-    }
     for (rust, yaml) in [
         ("invalid type: ", "it is a "),
         ("a map,", "a mapping,"),
         ("sequence", "list"),
         ("string \"", "text \""),
         ("integer `", "number `"),
+        ("floating point `", "fraction `"),
         ("a unit value", "nothing"),
         ("a null", "nothing"),
         ("expected a string", "expected text"),
         ("expected i64", "expected a number"),
-        ("expected u64", "expected a number"),
+        ("expected u64", "expected a number from 0 on"),
         ("expected u32", "expected a number from 0 on"),
         ("expected u16", "expected a number below 65536"),
         ("expected u8", "expected a number below 256"),

@@ -2,13 +2,14 @@
 //!
 //! Field by field this is `viewer/specs/README.md`, which says what each means.
 
+mod either;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 /// A number or a word.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scalar {
     Bool(bool),
     Number(i64),
@@ -36,8 +37,7 @@ impl Scalar {
 }
 
 /// One thing or a list of them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub(super) enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
@@ -100,8 +100,7 @@ pub(super) struct StraceStruct {
     pub(super) short: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub(super) enum EntryOrName {
     Name(Scalar),
     Entry(Entry),
@@ -176,8 +175,7 @@ pub(super) struct Item {
 }
 
 /// What strace makes of a number instead: `plain`, or another form.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub(super) enum StraceForm {
     Word(String),
     Form(Box<Item>),

@@ -84,6 +84,27 @@ fn keys_have_shapes() {
 }
 
 #[test]
+fn what_has_several_forms_has_one_of_them() {
+    let entries = |entry: &str| format!("name: t\ndefinitions:\n- {{entries: [{entry}]}}\n");
+    for (entry, expected) in [
+        ("[x]", ": it is a list, expected a name or a mapping"),
+        ("{name: [x]}", ".name: it is a list, expected a word or an integer"),
+        ("{value: 1.5}", ".value: it is a fraction `1.5`, expected a word or an integer"),
+        ("{mask: x}", ".mask: it is a text \"x\", expected a number from 0 on"),
+    ] {
+        wrong(&entries(entry), &format!(" definitions[0].entries[0]{expected}"));
+    }
+    let attribute = |form: &str| spec(SHAPES, &format!("type: u8, {form}"));
+    for (form, expected) in [
+        ("value: {a: b}", "value: it is a mapping, expected a word, an integer, or a list of them"),
+        ("strace: {enum: 5}", "strace.enum: it is a number `5`, expected text"),
+        ("strace: [plain]", "strace: it is a list, expected a word or a mapping"),
+    ] {
+        wrong(&attribute(form), &format!(" attribute-sets[0].attributes[0].{expected}"));
+    }
+}
+
+#[test]
 fn words_are_those_of_the_language() {
     wrong(
         "name: t\nprotocol: netlink-rwa\n",
