@@ -34,3 +34,20 @@ send(message(18, REQUEST, ifinfo, length=15))
 send(message(18, REQUEST, ifinfo, length=0))
 send(message(18, REQUEST, ifinfo, length=4000))
 send(message(18, REQUEST | ACK, ifinfo) + b"\1\2\3")
+
+# Headers that are cut, of messages that strace knows and of others.
+for ty in (16, 52, 68, 80, 96, 104, 108, 112, 116, 120):
+    for cut in (b"\2", b"\2\3\4"):
+        send(message(ty, REQUEST | ACK, cut))
+s = open_socket(SOCK_DIAG)
+for family in (1, 2, 16, 17, 30, 40, 43, 44, 77):
+    for cut in (b"", b"\3\4"):
+        send(message(20, REQUEST | ACK, bytes([family]) + cut))
+for protocol, types in ((XFRM, (16, 18)), (GENERIC, (16, 99)), (NETFILTER, (16, 0xA00, 0x100)), (CRYPTO, (16, 19))):
+    try:
+        s = open_socket(protocol)
+    except OSError:
+        continue
+    for ty in types:
+        for cut in (b"\2", b"\2\3\4"):
+            send(message(ty, REQUEST | ACK, cut))

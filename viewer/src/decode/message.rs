@@ -324,8 +324,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let header = body.header.and_then(|id| tables.structure(id));
         if let Some(st) = header {
             self.header = Some((st, payload));
-            if V::STRACE && st.strace_short_text && payload.len() < st.min_size {
-                return self.text(Slot::Plain, TextKind::Raw, payload);
+            if V::STRACE
+                && payload.len() < st.min_size
+                && let Some(short) = body.strace_short.or(st.strace_short)
+            {
+                return self.short(Slot::Plain, short, payload, at, scope);
             }
             let took = self.structure(Slot::Plain, st, payload, at, scope, true);
             if payload.len() < st.min_size {

@@ -3,7 +3,7 @@
 use super::context::{Decoder, Scope};
 use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, TextKind, Value, Visitor};
 use crate::spec::model::{
-    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Scalar, Struct,
+    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Scalar, Short, Struct,
 };
 use crate::wire;
 
@@ -57,6 +57,29 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         // Padding at the end is part of it, unless somebody put something there.
         let padding = bytes.get(offset..st.size);
         if padding.is_some_and(|pad| pad.iter().all(|b| *b == 0)) { st.size } else { offset }
+    }
+
+    /// A struct that is cut short, as strace shows it.
+    pub(super) fn short(
+        &mut self,
+        slot: Slot<'_>,
+        short: Short,
+        bytes: &'a [u8],
+        at: usize,
+        scope: &Scope<'a, '_>,
+    ) {
+        let other = match short {
+            Short::Text => return self.text(slot, TextKind::Raw, bytes),
+            Short::Bytes => None,
+            Short::Struct(id) => self.tables.structure(id),
+        };
+        match other {
+            Some(st) => {
+                let fixed_header = matches!(slot, Slot::Plain);
+                self.structure(slot, st, bytes, at, scope, fixed_header);
+            }
+            None => self.bytes(slot, bytes, Opaque::Unknown),
+        }
     }
 
     /// One member at the front of `rest`; its length, or None if it is not all there.
@@ -232,8 +255,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.bytes(slot, bytes, Opaque::Unknown);
         };
         if bytes.len() < st.min_size {
-            if V::STRACE && st.strace_short_text {
-                return self.text(slot, TextKind::Raw, bytes);
+            if V::STRACE
+                && let Some(short) = st.strace_short
+            {
+                return self.short(slot, short, bytes, at, scope);
             }
             return self.wrong_size(slot, at, bytes, st.min_size);
         }

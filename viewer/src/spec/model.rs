@@ -15,7 +15,7 @@ pub use attrs::{Attr, AttrSet, Format, Kind, Renamed, Selector, Union, When};
 pub use enums::{Entry, Enum};
 pub use operations::{Body, Class, Condition, Family, Operation, Rest};
 pub use structs::{
-    BitField, Count, Element, Index, Length, Meaning, Member, MemberKind, Scalar, Struct,
+    BitField, Count, Element, Index, Length, Meaning, Member, MemberKind, Scalar, Short, Struct,
     ValueNames,
 };
 pub use words::{Hint, Order, TextKind};

@@ -232,11 +232,12 @@ pub(super) struct Operation {
     pub(super) variants: Vec<Variant>,
 }
 
-/// What strace takes a message's attributes for instead.
+/// What strace takes a message's attributes for instead, and a cut header.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct StraceBody {
     pub(super) attribute_set: Option<String>,
+    pub(super) short: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

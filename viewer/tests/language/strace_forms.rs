@@ -1,6 +1,8 @@
 //! What strace makes of values where that differs from what they mean.
 
-use super::{shown, spec, strace_value};
+use nlview::decode::Direction;
+
+use super::{message, print, registry, shown, spec, strace_value};
 
 const PAIR: &str =
     "- {name: e, type: enum, name-prefix: e-, unknown-label: 'E_???', entries: [zero, one]}
@@ -45,4 +47,36 @@ fn a_list_in_a_member_keeps_its_name() {
         {name: list, type: binary, len: n, sub-type: u8}]}";
     let spec = spec(definitions, "type: binary, struct: s");
     assert_eq!(strace_value(&spec, &[2, 8, 9]), "{n=2, list=[8, 9]}");
+}
+
+/// What the strace format shows of a message that has these two bytes for its header.
+fn cut(definitions: &str, operation: &str) -> String {
+    let spec = format!(
+        "name: t\nprotocol: netlink-raw\nprotonum: 29\ndefinitions:\n{definitions}\n\
+         operations: {{list: [{{name: c, value: 16, do: {{request: {{}}}}, {operation}}}]}}\n"
+    );
+    let text =
+        print(&registry(&[&spec]), "strace", (29, Direction::Send, &message(16, 0, &[1, 2])));
+    let (_, body) = text.split_once("}, ").unwrap_or_else(|| panic!("{text}"));
+    body.trim_end().strip_suffix(']').unwrap().to_owned()
+}
+
+#[test]
+fn a_cut_header_may_be_something_else() {
+    let header = "{name: h, type: struct, members: [{name: a, type: u8}, {name: b, type: u32}]";
+    let other = "- {name: o, type: struct, members: [{name: x, type: u8},
+        {name: y, type: binary, len: rest}]}";
+    for (strace, expected) in [
+        ("", "{a=1, ...}"),
+        (", strace: {short: text}", r#""\1\2""#),
+        (", strace: {short: bytes}", r#""\x01\x02""#),
+        (", strace: {short: o}", r#"{x=1, y="\x02"}"#),
+    ] {
+        let definitions = format!("{other}\n- {header}{strace}}}");
+        assert_eq!(cut(&definitions, "fixed-header: h"), expected);
+    }
+    // What an operation says counts more.
+    let definitions = format!("{other}\n- {header}, strace: {{short: text}}}}");
+    let operation = "fixed-header: h, strace: {short: o}";
+    assert_eq!(cut(&definitions, operation), r#"{x=1, y="\x02"}"#);
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::sets::with_names;
 use super::{Compiler, Place, Scope, index_of};
 use crate::spec::model::{
-    BitField, Count, Element, Kind, Length, Member, MemberKind, Order, Struct, StructId,
+    BitField, Count, Element, Kind, Length, Member, MemberKind, Order, Short, Struct, StructId,
 };
 use crate::spec::schema::{Bits, Definition, File, Item, Scalar as Word, StraceStruct};
 use crate::spec::{Error, names};
@@ -98,16 +98,24 @@ impl Compiler<'_> {
         compiled.min_size = definition.min_size.map_or(compiled.size, |n| n as usize);
         if let Some(strace) = &definition.strace {
             compiled.strace_order = Self::strace_order(file, place, strace, &compiled.members)?;
-            compiled.strace_short_text = match strace.short.as_deref() {
-                None => false,
-                Some("text") => true,
-                Some(other) => {
-                    let reason = format!("strace shows no cut struct as {other:?}, only as text");
-                    return Err(Self::wrong(file, place, reason));
-                }
-            };
+            compiled.strace_short = self.short(file, place, strace.short.as_ref())?;
         }
         Ok(compiled)
+    }
+
+    /// What strace shows a struct as that is cut short.
+    pub(super) fn short(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        written: Option<&String>,
+    ) -> Result<Option<Short>, Error> {
+        Ok(Some(match written.map(String::as_str) {
+            None => return Ok(None),
+            Some("text") => Short::Text,
+            Some("bytes") => Short::Bytes,
+            Some(reference) => Short::Struct(self.struct_ref(file, place, reference)?),
+        }))
     }
 
     /// The members' indexes in the order that strace shows them. Their places must be known, since

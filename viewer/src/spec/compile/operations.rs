@@ -183,6 +183,10 @@ impl Compiler<'_> {
                 Some(reference) => Some(self.set_ref(file, place, reference)?),
                 None => None,
             },
+            strace_short: {
+                let written = written.strace.as_ref().and_then(|s| s.short.as_ref());
+                self.short(file, place, written)?
+            },
             rest: written.payload.as_deref().map_or(default_rest, |p| rest(Some(p))),
         })
     }

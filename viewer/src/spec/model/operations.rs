@@ -1,6 +1,6 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{SetId, StructId};
+use super::{SetId, Short, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct Body {
     pub set: Option<SetId>,
     /// What strace takes them for, where that differs.
     pub strace_set: Option<SetId>,
+    /// What strace shows all as if the fixed header is cut short, where that differs.
+    pub strace_short: Option<Short>,
     /// What is there instead of attributes.
     pub rest: Rest,
 }

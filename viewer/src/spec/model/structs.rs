@@ -19,8 +19,19 @@ pub struct Struct {
     pub show_tail: bool,
     /// Indexes of the members in the order that strace shows them, where that differs.
     pub strace_order: Box<[usize]>,
-    /// Whether strace shows one that is cut short as text.
-    pub strace_short_text: bool,
+    /// What strace shows one as that is cut short, where that differs.
+    pub strace_short: Option<Short>,
+}
+
+/// What strace shows a struct as that is cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Short {
+    /// Text.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// Another struct.
+    Struct(StructId),
 }
 
 impl Struct {
