@@ -1,11 +1,12 @@
 //! Every format prints something for every datagram that is not empty. The first two bytes choose protocol and
-//! direction.
+//! direction. Every answer answers what stands at the front of the datagram itself.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nlview::decode::{Direction, Engine, NoNames, NoRequests};
+use nlview::decode::{Asked, Direction, Engine, NoNames, Requests};
 use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
+use nlview::wire::message::Nlmsghdr;
 
 thread_local! {
     static REGISTRY: Registry = Registry::builtin();
@@ -23,6 +24,14 @@ fn style() -> Style {
     }
 }
 
+struct Same<'a>(&'a [u8]);
+
+impl Requests for Same<'_> {
+    fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
+        Some(Asked { record: 1, part: 0, sent_ns: 0, is_dump: false, bytes: self.0 })
+    }
+}
+
 fuzz_target!(|input: &[u8]| {
     let [protocol, direction, bytes @ ..] = input else { return };
     if bytes.is_empty() {
@@ -32,7 +41,8 @@ fuzz_target!(|input: &[u8]| {
     let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
     let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1 };
     REGISTRY.with(|registry| {
-        let engine = Engine { registry, names: &NoNames, requests: &NoRequests };
+        let requests = Same(bytes);
+        let engine = Engine { registry, names: &NoNames, requests: &requests };
         for format in FORMATS {
             let mut out = Vec::new();
             (format.make)(&style()).datagram(&engine, &datagram, &mut out);
