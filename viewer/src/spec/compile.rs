@@ -23,16 +23,23 @@ use super::model::{
     Control, Entry, Enum, EnumId, Hint, SelectorId, SetId, StructId, Tables, ValueNames,
 };
 use super::names;
-use super::schema::{self, Definition, EntryOrName, File, Item, Scalar as Word};
+use super::schema::{self, Definition, EntryOrName, File, Item, Part, Scalar as Word};
 
-/// Finds a spec by its name.
-pub(super) type Lookup<'l> = dyn Fn(&str) -> Option<Rc<File>> + 'l;
+/// Finds a spec by its name: the one that counts, or the one that comes with the viewer.
+pub(super) type Lookup<'l> = dyn Fn(&str, Wanted) -> Option<Rc<File>> + 'l;
+
+/// Which of two specs of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Any,
+    Builtin,
+}
 
 /// Numbers below this are looked up in a table rather than a map.
 const DENSE: u64 = 1024;
 
-/// A definition or set, by file and name.
-type Key = (String, String);
+/// A definition or set, by file and name. Two files may have one name.
+type Key = (*const File, String);
 
 /// Compiles the files of one protocol, or one generic family.
 ///
@@ -40,7 +47,7 @@ type Key = (String, String);
 /// The first thing in `files` that has no meaning.
 pub(super) fn compile(files: &[Rc<File>], lookup: &Lookup<'_>) -> Result<Tables, Error> {
     let mut compiler = Compiler::new(lookup);
-    if let Some(netlink) = lookup("netlink") {
+    if let Some(netlink) = lookup("netlink", Wanted::Any) {
         compiler.control(&netlink)?;
     }
     for file in files {
@@ -124,20 +131,28 @@ impl Compiler<'_> {
         Error::Meaning { file: file.name.clone(), place: place.0.clone(), reason: reason.into() }
     }
 
-    /// The file and the name within it that a reference means.
+    /// The file that a reference means, and where in it the part is, if it has it.
     fn resolve(
         &self,
         file: &Rc<File>,
         place: &Place,
-        reference: &str,
-    ) -> Result<(Rc<File>, String), Error> {
+        (part, reference): (Part, &str),
+    ) -> Result<(Rc<File>, Option<usize>), Error> {
         let Some((spec, name)) = reference.split_once('/') else {
-            return Ok((Rc::clone(file), reference.to_owned()));
+            return Ok((Rc::clone(file), file.find(part, reference)));
         };
-        let found = (self.lookup)(spec);
-        found.map(|found| (found, name.to_owned())).ok_or_else(|| {
+        let found = (self.lookup)(spec, Wanted::Any).ok_or_else(|| {
             Self::wrong(file, place, format!("no spec is called {spec:?} (in {reference:?})"))
-        })
+        })?;
+        // A file that replaces one of the viewer's need not have all that others ask that one for.
+        let at = found.find(part, name);
+        if at.is_none()
+            && let Some(builtin) = (self.lookup)(spec, Wanted::Builtin)
+            && let Some(at) = builtin.find(part, name)
+        {
+            return Ok((builtin, Some(at)));
+        }
+        Ok((found, at))
     }
 
     /// The definition that a reference means, with its file and position there.
@@ -147,8 +162,7 @@ impl Compiler<'_> {
         place: &Place,
         reference: &str,
     ) -> Result<(Rc<File>, usize), Error> {
-        let (found, name) = self.resolve(file, place, reference)?;
-        let at = found.definitions.iter().position(|d| d.name == name);
+        let (found, at) = self.resolve(file, place, (Part::Definition, reference))?;
         at.map(|at| (found, at))
             .ok_or_else(|| Self::wrong(file, place, format!("no definition {reference:?}")))
     }
@@ -182,7 +196,7 @@ impl Compiler<'_> {
         let Some(definition) = found.definitions.get(at) else {
             return Err(Self::wrong(file, place, "no such definition"));
         };
-        let key = (found.name.clone(), definition.name.clone());
+        let key = (Rc::as_ptr(&found), definition.name.clone());
         if let Some(id) = self.enums.get(&key) {
             return Ok(*id);
         }

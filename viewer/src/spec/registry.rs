@@ -1,12 +1,12 @@
 //! All specs, and the tables made of them when they are first needed.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 
 use super::Error;
-use super::compile::{check, compile};
+use super::compile::{Wanted, check, compile};
 use super::load::{self, BUILTIN, Builtin};
 use super::model::Tables;
 use super::schema::File;
@@ -79,10 +79,18 @@ impl Registry {
         } else if let Some(protocol) = source.protocol {
             self.protocols.insert(protocol, OnceCell::new());
         }
-        match self.sources.iter_mut().find(|s| s.name == source.name) {
+        let is_builtin = source.builtin.is_some();
+        let same = |s: &&mut Source| s.name == source.name && s.builtin.is_some() == is_builtin;
+        match self.sources.iter_mut().find(same) {
             Some(same) => *same = source,
             None => self.sources.push(source),
         }
+    }
+
+    /// Whether a user's spec has taken the place of this one.
+    fn is_replaced(&self, source: &Source) -> bool {
+        let replaces = |s: &Source| s.builtin.is_none() && s.name == source.name;
+        source.builtin.is_some() && self.sources.iter().any(replaces)
     }
 
     /// Adds a spec file, or all `*.yaml` of a folder. One of the name of a known family replaces it.
@@ -114,6 +122,7 @@ impl Registry {
         for (file, name) in files.iter().zip(&names) {
             warnings.extend(self.examine(file, name)?);
         }
+        self.examine_protocols(path, &names)?;
         Ok(warnings)
     }
 
@@ -129,6 +138,7 @@ impl Registry {
     pub fn add_text(&mut self, path: &Path, text: &str) -> Result<Vec<String>, Error> {
         let (name, mut warnings) = self.read(path, text)?;
         warnings.extend(self.examine(path, &name)?);
+        self.examine_protocols(path, &[name])?;
         Ok(warnings)
     }
 
@@ -162,7 +172,7 @@ impl Registry {
             }
             other => other,
         };
-        let lookup = |wanted: &str| self.file(wanted);
+        let lookup = |name: &str, wanted| self.lookup(name, wanted);
         let Some(file) = self.file(name) else { return Ok(Vec::new()) };
         let warnings = check(&file, &lookup).map_err(placed)?;
         compile(&[file], &lookup).map_err(placed)?;
@@ -170,29 +180,68 @@ impl Registry {
         Ok(warnings.iter().map(|words| format!("{shown}: {words}")).collect())
     }
 
-    fn file(&self, name: &str) -> Option<Rc<File>> {
-        self.sources.iter().find(|s| s.name == name)?.file()
+    /// Compiles the protocols that these specs are of, or may be: what comes with the viewer may refer
+    /// to them.
+    fn examine_protocols(&self, path: &Path, names: &[String]) -> Result<(), Error> {
+        let error = |error| match error {
+            Error::Meaning { file, place, reason } => Error::Meaning {
+                file: path.display().to_string(),
+                place: format!("built-in {file} refers to it: {place}"),
+                reason,
+            },
+            other => other,
+        };
+        // One without messages is there for others.
+        let is_shared = |source: &Source| {
+            names.contains(&source.name)
+                && self.is_replaced(source)
+                && source.file().is_some_and(|file| file.operations.list.is_empty())
+        };
+        let all = self.sources.iter().any(is_shared);
+        let touched = self.sources.iter().filter(|s| all || names.contains(&s.name));
+        let protocols: BTreeSet<u32> = touched.filter_map(|source| source.protocol).collect();
+        for protocol in protocols {
+            let of = |source: &Source| !source.generic && source.protocol == Some(protocol);
+            self.tables(of).map_err(error)?;
+        }
+        for source in self.sources.iter().filter(|source| all && source.generic) {
+            self.tables(|s| s.generic && s.name == source.name).map_err(error)?;
+        }
+        Ok(())
     }
 
-    fn tables(&self, wanted: impl Fn(&Source) -> bool) -> Option<Tables> {
+    fn file(&self, name: &str) -> Option<Rc<File>> {
+        self.lookup(name, Wanted::Any)
+    }
+
+    fn lookup(&self, name: &str, wanted: Wanted) -> Option<Rc<File>> {
+        let mut named = self.sources.iter().filter(|s| s.name == name);
+        match wanted {
+            Wanted::Any => named.find(|s| !self.is_replaced(s)),
+            Wanted::Builtin => named.find(|s| s.builtin.is_some()),
+        }?
+        .file()
+    }
+
+    fn tables(&self, wanted: impl Fn(&Source) -> bool) -> Result<Tables, Error> {
         // What a user says counts more than what comes with the viewer.
-        let (ours, users): (Vec<_>, Vec<_>) =
-            self.sources.iter().filter(|s| wanted(s)).partition(|s| s.builtin.is_some());
+        let all = self.sources.iter().filter(|s| wanted(s) && !self.is_replaced(s));
+        let (ours, users): (Vec<_>, Vec<_>) = all.partition(|s| s.builtin.is_some());
         let files: Vec<_> = users.into_iter().chain(ours).filter_map(Source::file).collect();
-        compile(&files, &|name| self.file(name)).ok()
+        compile(&files, &|name, wanted| self.lookup(name, wanted))
     }
 
     /// The tables of a netlink protocol other than generic netlink.
     #[must_use]
     pub fn protocol(&self, protocol: u32) -> Option<&Tables> {
-        let make = || self.tables(|s| !s.generic && s.protocol == Some(protocol));
+        let make = || self.tables(|s| !s.generic && s.protocol == Some(protocol)).ok();
         self.protocols.get(&protocol)?.get_or_init(make).as_ref()
     }
 
     /// The tables of a generic netlink family.
     #[must_use]
     pub fn generic(&self, family: &str) -> Option<&Tables> {
-        let make = || self.tables(|s| s.generic && s.name == family);
+        let make = || self.tables(|s| s.generic && s.name == family).ok();
         self.generic.get(family)?.get_or_init(make).as_ref()
     }
 
@@ -237,9 +286,9 @@ impl Registry {
         }
         for source in &self.sources {
             if let Some(file) = source.file() {
-                let odd = check(&file, &|name| self.file(name))?;
+                let odd = check(&file, &|name, wanted| self.lookup(name, wanted))?;
                 warnings.extend(odd.into_iter().map(|words| format!("{}: {words}", file.name)));
-                compile(&[file], &|name| self.file(name))?;
+                compile(&[file], &|name, wanted| self.lookup(name, wanted))?;
             }
         }
         Ok(warnings)
@@ -248,8 +297,8 @@ impl Registry {
     /// All families.
     #[must_use]
     pub fn list(&self) -> Vec<Overview> {
-        self.sources
-            .iter()
+        let sources = self.sources.iter().filter(|source| !self.is_replaced(source));
+        sources
             .filter_map(|source| {
                 let file = source.file()?;
                 let attributes = file.attribute_sets.iter().filter(|s| s.subset_of.is_none());

@@ -92,6 +92,25 @@ pub(super) struct Definition {
     pub(super) strace: Option<StraceStruct>,
 }
 
+/// What others can refer to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    Definition,
+    AttributeSet,
+    SubMessage,
+}
+
+impl File {
+    /// Where it has such a part of this name.
+    pub(super) fn find(&self, part: Part, name: &str) -> Option<usize> {
+        match part {
+            Part::Definition => self.definitions.iter().position(|d| d.name == name),
+            Part::AttributeSet => self.attribute_sets.iter().position(|s| s.name == name),
+            Part::SubMessage => self.sub_messages.iter().position(|s| s.name == name),
+        }
+    }
+}
+
 /// How strace shows a struct where that differs.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use nlview::decode::Direction;
 use nlview::spec::Registry;
 
-use super::spec;
+use super::{message, print, registry, spec};
 
 /// What is said of a spec: the error, or the warnings.
 fn said(text: &str) -> Result<Vec<String>, String> {
@@ -217,6 +218,25 @@ fn what_does_no_harm_is_a_warning() {
         [format!("{at} (a).attributes[0] (x): nothing is known of display-hint \"hexx\"")]
     );
     assert_eq!(warned("type: u32, doc: how many"), [""; 0]);
+}
+
+#[test]
+fn a_spec_that_replaces_another_need_not_have_all_of_it() {
+    let own = "name: rt-link\nprotocol: netlink-raw\nprotonum: 0
+operations: {name-prefix: my-, list: [{name: link, do: {request: {value: 16}}}]}\n";
+    assert_eq!(said(own).unwrap(), [""; 0]);
+    let registry = registry(&[own]);
+    let shown = |ty: u16, payload: &[u8]| {
+        print(&registry, "strace", (0, Direction::Send, &message(ty, 1, payload)))
+    };
+    assert!(shown(16, &[]).contains("nlmsg_type=MY_LINK"));
+    // Others refer to what it has not.
+    assert!(shown(30, &[7; 16]).contains("ifi_family=AF_BRIDGE"), "{}", shown(30, &[7; 16]));
+    wrong(
+        "name: common\ndefinitions:\n- {name: af, type: struct, members: [{name: x, type: u8}]}\n",
+        " built-in rt-addr refers to it: definitions[2] (ifaddrmsg).members[0] (family): \
+         \"common/af\" is of type struct, not enum or flags",
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use super::scalars::scalar_size;
-use super::{Compiler, Lookup, Place, hint};
+use super::{Compiler, Lookup, Place, Wanted, hint};
 use crate::spec::Error;
 use crate::spec::model::MAX_SELECTORS;
 use crate::spec::schema::{
@@ -41,7 +41,7 @@ const PAYLOADS: &[&str] = &["attrs", "none", "raw", "text"];
 pub(in crate::spec) fn check(file: &Rc<File>, lookup: &Lookup<'_>) -> Result<Vec<String>, Error> {
     let mut imported = Vec::new();
     for (at, name) in file.import.iter().enumerate() {
-        match lookup(name) {
+        match lookup(name, Wanted::Any) {
             Some(spec) => imported.push(spec),
             None => {
                 let place = Place(format!("import[{at}]"));

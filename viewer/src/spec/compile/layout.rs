@@ -21,7 +21,7 @@ impl Compiler<'_> {
         let Some(definition) = found.definitions.get(at) else {
             return Err(Self::wrong(file, place, "no such definition"));
         };
-        let key = (found.name.clone(), definition.name.clone());
+        let key = (Rc::as_ptr(&found), definition.name.clone());
         if let Some(id) = self.structs.get(&key) {
             return Ok(*id);
         }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::scalars::scalar_size;
 use super::{Compiler, Place, Scope, index_of, label};
 use crate::spec::model::{Attr, AttrSet, Element, Index, Kind, Renamed, SetId, TextKind};
-use crate::spec::schema::{AttributeSet, File, Item, Scalar as Word, StraceForm};
+use crate::spec::schema::{AttributeSet, File, Item, Part, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
 
 impl Compiler<'_> {
@@ -17,21 +17,19 @@ impl Compiler<'_> {
         place: &Place,
         reference: &str,
     ) -> Result<SetId, Error> {
-        let (found, name) = self.resolve(file, place, reference)?;
-        let key = (found.name.clone(), name.clone());
+        let (found, at) = self.resolve(file, place, (Part::AttributeSet, reference))?;
+        let Some((at, written)) = at.and_then(|at| Some((at, found.attribute_sets.get(at)?)))
+        else {
+            return Err(Self::wrong(file, place, format!("no attribute set {reference:?}")));
+        };
+        let key = (Rc::as_ptr(&found), written.name.clone());
         if let Some(id) = self.sets.get(&key) {
             return Ok(*id);
         }
-        let Some(at) = found.attribute_sets.iter().position(|s| s.name == name) else {
-            return Err(Self::wrong(file, place, format!("no attribute set {reference:?}")));
-        };
-        let Some(written) = found.attribute_sets.get(at) else {
-            return Err(Self::wrong(file, place, "no such set"));
-        };
         let id = SetId(index_of(self.tables.sets.len()));
         self.tables.sets.push(AttrSet::default());
         self.sets.insert(key, id);
-        let here = Place::new("attribute-sets", at, &name);
+        let here = Place::new("attribute-sets", at, &written.name);
         let compiled = self.attribute_set(&found, &here, written)?;
         if let Some(slot) = self.tables.sets.get_mut(id.0 as usize) {
             *slot = compiled;
@@ -49,8 +47,8 @@ impl Compiler<'_> {
         let (full_file, full) = match &written.subset_of {
             None => (Rc::clone(file), None),
             Some(reference) => {
-                let (full_file, name) = self.resolve(file, place, reference)?;
-                let full = full_file.attribute_sets.iter().find(|s| s.name == name).cloned();
+                let (full_file, at) = self.resolve(file, place, (Part::AttributeSet, reference))?;
+                let full = at.and_then(|at| full_file.attribute_sets.get(at)).cloned();
                 let full = full.ok_or_else(|| {
                     Self::wrong(file, place, format!("subset-of {reference:?}, which is no set"))
                 })?;

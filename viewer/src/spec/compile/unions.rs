@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::{Compiler, Place, index_of};
+use super::{Compiler, Place, Wanted, index_of};
 use crate::spec::Error;
 use crate::spec::model::{EnumId, Format, Kind, Selector, Union, UnionId, When};
-use crate::spec::schema::{File, Item, OneOrMany};
+use crate::spec::schema::{File, Item, OneOrMany, Part};
 
 impl Compiler<'_> {
     /// An attribute's sub-message.
@@ -18,14 +18,12 @@ impl Compiler<'_> {
         let Some(reference) = &item.sub_message else {
             return Err(Self::wrong(file, place, "a sub-message needs the name of one"));
         };
-        let (found, name) = self.resolve(file, place, reference)?;
-        let Some(at) = found.sub_messages.iter().position(|s| s.name == name) else {
+        let (found, at) = self.resolve(file, place, (Part::SubMessage, reference))?;
+        let written = at.and_then(|at| Some((at, found.sub_messages.get(at).cloned()?)));
+        let Some((at, written)) = written else {
             return Err(Self::wrong(file, place, format!("no sub-message {reference:?}")));
         };
-        let Some(written) = found.sub_messages.get(at).cloned() else {
-            return Err(Self::wrong(file, place, "no such sub-message"));
-        };
-        let here = Place::new("sub-messages", at, &name);
+        let here = Place::new("sub-messages", at, &written.name);
         let named = written.selector_enum.as_deref().or(item.selector_enum.as_deref());
         self.union(&found, &here, item.selector.as_deref(), named, &written.formats)
     }
@@ -143,7 +141,7 @@ impl Compiler<'_> {
             }
         }
         let mut files = vec![Rc::clone(file)];
-        files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec)));
+        files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec, Wanted::Any)));
         for candidate in files {
             let named = |item: &&Item| {
                 item.r#enum.is_some() && item.name.as_ref().is_some_and(|n| n.text() == name)
