@@ -1,5 +1,7 @@
 //! Programs that speak netlink, and a network for them to speak about.
 
+use std::fmt;
+
 use crate::namespace::Namespace;
 
 /// Makes a namespace hold one of everything. What would change by itself is pinned.
@@ -24,12 +26,26 @@ tc qdisc add dev v0 root handle 1: tbf rate 1mbit burst 10k latency 50ms
 ";
 
 /// A program and its arguments.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Program {
     /// What must be installed.
     pub program: &'static str,
     /// Its arguments.
     pub arguments: &'static [&'static str],
+}
+
+impl fmt::Debug for Program {
+    /// As one would type it, of a long script only the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.program)?;
+        for argument in self.arguments {
+            match argument.char_indices().rev().nth(60) {
+                Some((at, _)) => write!(f, " …{}", argument.split_at(at).1)?,
+                None => write!(f, " {argument}")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 const fn program(program: &'static str, arguments: &'static [&'static str]) -> Program {
@@ -125,6 +141,35 @@ pub const CHANGES: &[Program] = &[
     program("ip", &["nexthop", "delete", "id", "7"]),
     program("ip", &["link", "set", "v0", "alias", "a \"quoted\" name"]),
     program("ip", &["link", "delete", "v2"]),
+];
+
+/// A script that has `messages.py` before it.
+macro_rules! by_hand {
+    ($file:literal) => {
+        program(
+            "python3",
+            &[
+                "-c",
+                concat!(
+                    include_str!("programs/messages.py"),
+                    include_str!(concat!("programs/", $file))
+                ),
+            ],
+        )
+    };
+}
+
+/// What no tool does by itself: every way to send and to receive, requests that nobody makes, messages
+/// that are wrong.
+pub const BY_HAND: &[Program] = &[
+    by_hand!("pieces.py"),
+    by_hand!("mistakes.py"),
+    by_hand!("acks.py"),
+    by_hand!("route.py"),
+    by_hand!("sockets.py"),
+    by_hand!("generic.py"),
+    by_hand!("netfilter.py"),
+    by_hand!("others.py"),
 ];
 
 /// A namespace that [`SETUP`] has filled.

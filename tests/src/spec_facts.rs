@@ -132,7 +132,8 @@ impl Specs {
             }
             let file = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let source = fs::read_to_string(&path).expect("a spec can be read");
-            let document = serde_saphyr::from_str(&source)
+            let options = serde_saphyr::options! { strict_booleans: true };
+            let document = serde_saphyr::from_str_with_options(&source, options)
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             specs.insert(file.clone(), Spec { file, document });
         }

@@ -46,16 +46,20 @@ pub fn parting(strace: &str, ours: &str) -> String {
 pub fn netlink_calls(text: &str) -> Vec<&str> {
     const MOVING: &[&str] = &["sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"];
     let (mut sockets, mut calls): (Vec<&str>, _) = (Vec::new(), Vec::new());
+    // With -y what a descriptor stands for follows in angles.
+    let number = |fd: &'_ str| fd.find('<').unwrap_or(fd.len());
     for line in text.lines() {
         let Some((name, arguments)) = line.split_once('(') else { continue };
         if name == "socket" {
             let made = line.rsplit_once(" = ").map_or("", |(_, result)| result);
+            let made = &made[..number(made)];
             sockets.retain(|fd| *fd != made);
             if arguments.starts_with("AF_NETLINK,") {
                 sockets.push(made);
             }
         } else if MOVING.contains(&name) {
             let fd = arguments.split([',', ')']).next().unwrap_or_default();
+            let fd = &fd[..number(fd)];
             if sockets.contains(&fd) {
                 calls.push(line);
             }

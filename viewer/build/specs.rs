@@ -19,7 +19,9 @@ pub(crate) fn embed(specs: &Path, out: &Path) -> io::Result<()> {
         println!("cargo::rerun-if-changed={}", path.display());
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = fs::read_to_string(&path)?;
-        let spec: serde_json::Value = serde_saphyr::from_str(&text)
+        // As `spec::load` reads what users give.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let spec: serde_json::Value = serde_saphyr::from_str_with_options(&text, options)
             .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
         let name = spec.get("name").and_then(|n| n.as_str()).unwrap_or_default().to_owned();
         let protocol = spec.get("protonum").and_then(serde_json::Value::as_u64);

@@ -19,7 +19,7 @@ use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, say};
 use crate::output::Style;
-pub use crate::output::{FORMATS, Format, TimeStyle};
+pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
 use crate::source::hextext::{HexText, Item};
@@ -59,6 +59,8 @@ pub struct Plan {
     pub show_secrets: bool,
     /// Blank key material in the capture.
     pub redact: bool,
+    /// What the strace format says of descriptors.
+    pub descriptors: Descriptors,
 }
 
 /// What to do.
@@ -231,6 +233,7 @@ impl Plan {
             time: self.time,
             width: sink.width(),
             show_secrets: self.show_secrets,
+            descriptors: self.descriptors,
         }
     }
 }
@@ -344,7 +347,7 @@ fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
             Some(Item::GenericFamily(id, text)) => {
                 session.name(&name(NameKind::GenericFamily, u32::from(id), text.as_bytes()));
             }
-            Some(Item::Reset) => session.forget_names(),
+            Some(Item::Reset) => session.forget(),
         }
         if session.is_in_vain() {
             return Ok(());

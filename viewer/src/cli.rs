@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, CommandFactory, Parser, ValueEnum};
+use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum};
 
-use crate::app::{Color, FORMATS, Format, Plan, Task, TimeStyle};
+use crate::app::{Color, Descriptors, FORMATS, Format, Plan, Task, TimeStyle};
 use crate::error::{exit, say};
 
 /// Records, decodes and prints the netlink messages of any program.
@@ -74,6 +74,17 @@ struct Args {
     /// Show at most N bytes of a string
     #[arg(short, long, value_name = "N", default_value_t = 9999)]
     string_limit: usize,
+
+    /// Say which socket a descriptor is, in the strace format; -yy by protocol and port id
+    ///
+    /// As strace does it: `3<socket:[4711]>` with -y, `3<NETLINK:[ROUTE:1234]>` with -yy.
+    #[arg(short = 'y', action = ArgAction::Count)]
+    y: u8,
+
+    /// The same by name: path is -y, socket and all are -yy
+    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true,
+          default_missing_value = "path", conflicts_with = "y")]
+    decode_fds: Option<DecodeFds>,
 
     /// Show keys and other secrets in full
     #[arg(long)]
@@ -163,6 +174,17 @@ enum When {
     Never,
 }
 
+/// What the strace format says of descriptors.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DecodeFds {
+    /// What /proc/PID/fd calls it
+    Path,
+    /// Protocol and port id
+    Socket,
+    /// All that is known
+    All,
+}
+
 /// What `--generate` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Generate {
@@ -216,6 +238,11 @@ impl Args {
             string_limit: self.string_limit,
             show_secrets: self.show_secrets,
             redact: self.redact,
+            descriptors: match (self.y, self.decode_fds) {
+                (0, None) => Descriptors::Number,
+                (1, _) | (_, Some(DecodeFds::Path)) => Descriptors::Path,
+                _ => Descriptors::Socket,
+            },
         }
     }
 }
@@ -365,6 +392,22 @@ mod tests {
         ] {
             let error = families(&format!("nlview --genl {value} ip")).err().unwrap().to_string();
             assert!(error.contains(reason) && error.contains("--genl"), "{error}");
+        }
+    }
+
+    #[test]
+    fn descriptors_are_decoded_as_by_strace() {
+        for (option, wanted) in [
+            ("-x", Descriptors::Number),
+            ("-y", Descriptors::Path),
+            ("-yy", Descriptors::Socket),
+            ("--decode-fds", Descriptors::Path),
+            ("--decode-fds=path", Descriptors::Path),
+            ("--decode-fds=socket", Descriptors::Socket),
+            ("--decode-fds=all", Descriptors::Socket),
+        ] {
+            let plan = parse(&format!("nlview {option} ip")).ok().unwrap();
+            assert_eq!(plan.descriptors, wanted, "{option}");
         }
     }
 

@@ -8,8 +8,8 @@
 use std::io::Write as _;
 
 use nlproto::{Name, NameKind};
-use nlview::decode::{Direction, Engine, Names};
-use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
+use nlview::decode::{Direction, Engine, Names, NoRequests};
+use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 use nlview::state::names::NameTable;
 
@@ -50,9 +50,10 @@ impl Bench {
             time: TimeStyle::None,
             width: None,
             show_secrets: false,
+            descriptors: Descriptors::Number,
         };
         let names = self.names.scope(None, -1);
-        let engine = Engine { registry: &self.registry, names: &names };
+        let engine = Engine { registry: &self.registry, names: &names, requests: &NoRequests };
         let datagram = Datagram { protocol: GENERIC, direction, bytes, record: 1 };
         let mut out = Vec::new();
         (format.make)(&style).datagram(&engine, &datagram, &mut out);
@@ -195,7 +196,7 @@ fn numbers_that_are_reserved() {
     let bench = Bench::new(spec);
     assert!(bench.strace(&message(45, 1, 0, &[])).contains("nlmsg_type=fixed"));
     let names = bench.names.scope(None, -1);
-    let engine = Engine { registry: &bench.registry, names: &names };
+    let engine = Engine { registry: &bench.registry, names: &names, requests: &NoRequests };
     assert_eq!(engine.groups(16).name(99), Some("fixed/g"));
     assert_eq!(engine.groups(16).name(16), Some("nlctrl/notify"));
     assert_eq!(engine.groups(16).name(98), None);
@@ -233,7 +234,7 @@ fn the_controller_names_families_and_groups() {
     let groups: &[(u32, &[u8])] = &[(7, b"news\0"), (8, b"x\x1b\0"), (9, b"x*/\0")];
     bench.names.observe_datagram(GENERIC, &family(ALIEN, b"alien\0", 0, groups));
     let names = bench.names.scope(None, -1);
-    let engine = Engine { registry: &bench.registry, names: &names };
+    let engine = Engine { registry: &bench.registry, names: &names, requests: &NoRequests };
     assert_eq!(engine.groups(16).name(7), Some("alien/news"));
     assert_eq!(engine.groups(16).name(8), None, "nothing that could move a cursor");
     assert_eq!(engine.groups(16).name(9), None, "nothing that could end a comment");
@@ -349,7 +350,7 @@ fn what_is_not_in_the_stream_comes_from_a_capture() {
     let shown = bench.tree(&message(ALIEN, 3, 5, &attr(1, &word(77))));
     assert!(shown.contains("[1]                   77\n"), "{shown}");
     let names = bench.names.scope(None, -1);
-    let engine = Engine { registry: &bench.registry, names: &names };
+    let engine = Engine { registry: &bench.registry, names: &names, requests: &NoRequests };
     assert_eq!(engine.groups(16).name(7), Some("alien/news"));
 }
 

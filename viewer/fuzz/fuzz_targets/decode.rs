@@ -1,11 +1,12 @@
 //! Every format prints something for every datagram that is not empty. The first two bytes choose protocol and
-//! direction.
+//! direction. Every answer answers what stands at the front of the datagram itself.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nlview::decode::{Direction, Engine, NoNames};
-use nlview::output::{Datagram, FORMATS, Style, TimeStyle};
+use nlview::decode::{Asked, Direction, Engine, NoNames, Requests};
+use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
+use nlview::wire::message::Nlmsghdr;
 
 thread_local! {
     static REGISTRY: Registry = Registry::builtin();
@@ -19,6 +20,15 @@ fn style() -> Style {
         time: TimeStyle::None,
         width: None,
         show_secrets: false,
+        descriptors: Descriptors::Number,
+    }
+}
+
+struct Same<'a>(&'a [u8]);
+
+impl Requests for Same<'_> {
+    fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
+        Some(Asked { record: 1, part: 0, sent_ns: 0, is_dump: false, bytes: self.0 })
     }
 }
 
@@ -31,7 +41,8 @@ fuzz_target!(|input: &[u8]| {
     let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
     let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1 };
     REGISTRY.with(|registry| {
-        let engine = Engine { registry, names: &NoNames };
+        let requests = Same(bytes);
+        let engine = Engine { registry, names: &NoNames, requests: &requests };
         for format in FORMATS {
             let mut out = Vec::new();
             (format.make)(&style()).datagram(&engine, &datagram, &mut out);

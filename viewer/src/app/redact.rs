@@ -10,7 +10,7 @@ use std::ops::Range;
 use nlproto::codec::FrameHead;
 use nlproto::{CallHead, Function, Part, Record};
 
-use crate::decode::{Direction, Engine, secrets};
+use crate::decode::{Direction, Engine, NoRequests, secrets};
 use crate::state::names::NameTable;
 use crate::state::process::Process;
 use nlproto::function::Kind;
@@ -197,6 +197,7 @@ fn hidden(head: &CallHead, bytes: &[u8], knowledge: &Knowledge<'_>) -> Vec<Range
     };
     let Ok(protocol) = u32::try_from(head.protocol) else { return all() };
     let names = knowledge.names.scope(knowledge.process, head.fd);
-    let engine = Engine { registry: knowledge.registry, names: &names };
+    let requests = &NoRequests;
+    let engine = Engine { registry: knowledge.registry, names: &names, requests };
     secrets(&engine, protocol, direction, bytes)
 }

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use nlproto::codec::{self, FrameHead};
-use nlproto::{Bye, Call, FRAME_HEAD_LEN, Function, Name, Origin, Record};
+use nlproto::function::Kind;
+use nlproto::{Bye, Call, FRAME_HEAD_LEN, Function, Name, Origin, Record, SockaddrNl};
 
 use super::redact::{Knowledge, Redactor};
 use super::sink::Sink;
@@ -15,7 +16,10 @@ use crate::spec::Registry;
 use crate::state::names::NameTable;
 use crate::state::process::Process;
 use crate::state::reassembly::{Reassembly, Receiver};
+use crate::state::requests::{Moved, Place, Requests};
 
+/// `MSG_PEEK`: the same bytes will come again.
+const MSG_PEEK: i32 = 2;
 /// Text is written when so much of it has come together, even if more is waiting to be decoded.
 const BATCH_LEN: usize = 64 << 10;
 
@@ -40,6 +44,7 @@ struct Show {
     no_names: fn() -> NameTable,
     /// Generic families that the user has named.
     families: Vec<(u16, String)>,
+    requests: Requests,
     output: Box<dyn Output>,
     sink: Sink,
     text: Vec<u8>,
@@ -63,6 +68,7 @@ impl Session {
             names: no_names(),
             no_names,
             families: Vec::new(),
+            requests: Requests::default(),
             output,
             sink,
             text: Vec::new(),
@@ -157,10 +163,11 @@ impl Session {
         self.show.name(name);
     }
 
-    /// Forgets all names.
-    pub(super) fn forget_names(&mut self) {
+    /// Forgets all that was learned: names and requests.
+    pub(super) fn forget(&mut self) {
         self.show.names = (self.show.no_names)();
         self.show.name_families();
+        self.show.requests.clear();
     }
 
     /// Takes names of generic families from the user, who knows better than the kernel but not than the
@@ -276,10 +283,52 @@ impl Show {
     fn datagram(&mut self, protocol: u32, direction: Direction, bytes: &[u8]) {
         self.names.observe_datagram(protocol, bytes);
         self.records = self.records.saturating_add(1);
+        let moved = Moved {
+            place: Place::Text(protocol),
+            protocol: i32::try_from(protocol).unwrap_or(-1),
+            portid: 0,
+            record: self.records,
+            at_ns: 0,
+        };
+        match direction {
+            Direction::Send => self.requests.sent(&moved, bytes),
+            Direction::Receive => self.requests.received(&moved, bytes),
+        }
         let names = self.names.scope(None, -1);
-        let engine = Engine { registry: &self.registry, names: &names };
+        let requests = self.requests.scope(moved.place, 0, false);
+        let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let datagram = Datagram { protocol, direction, bytes, record: self.records };
         self.output.datagram(&engine, &datagram, &mut self.text);
+    }
+}
+
+impl Show {
+    /// Remembers what a call asks the kernel, or what the kernel tells it of that and of names. Returns
+    /// whether it tells all.
+    fn learn(
+        &mut self,
+        moved: &Moved,
+        function: Function,
+        (process, call): (&Process, &Call<'_>),
+    ) -> bool {
+        let peer = SockaddrNl::read(call.name);
+        let is_kernel = peer.is_none_or(|peer| peer.portid == 0);
+        let is_multicast = peer.is_some_and(|peer| peer.groups != 0);
+        let is_peek = call.head.flags & MSG_PEEK != 0;
+        let is_receive = function.kind() == Kind::Receive;
+        // What a request names so may be refused.
+        if is_receive && is_kernel && call.head.errno == 0 {
+            self.names.observe(process, call);
+        }
+        match function.kind() {
+            _ if call.head.errno != 0 => {}
+            Kind::Send if is_kernel => self.requests.sent(moved, call.payload),
+            Kind::Receive if !is_multicast && !is_peek => {
+                self.requests.received(moved, call.payload);
+            }
+            _ => {}
+        }
+        is_receive && is_multicast
     }
 }
 
@@ -294,11 +343,22 @@ impl Receiver for Show {
             self.unknown = self.unknown.saturating_add(1);
             return;
         };
-        self.names.observe(process, call);
         self.records = self.records.saturating_add(1);
-        let names = self.names.scope(Some(process), call.head.fd);
-        let engine = Engine { registry: &self.registry, names: &names };
         let socket = process.sockets.get(&call.head.fd);
+        let moved = Moved {
+            place: Place::of(process, call.head.fd),
+            protocol: call.head.protocol,
+            portid: socket.map_or(0, |socket| socket.portid),
+            record: self.records,
+            at_ns: match function.kind() {
+                Kind::Send => call.head.enter_ns,
+                _ => call.head.exit_ns,
+            },
+        };
+        let is_multicast = self.learn(&moved, function, (process, call));
+        let names = self.names.scope(Some(process), call.head.fd);
+        let requests = self.requests.scope(moved.place, moved.portid, is_multicast);
+        let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let record = CallRecord { process, call, function, origin, socket, record: self.records };
         self.output.call(&engine, &record, &mut self.text);
     }

@@ -6,7 +6,7 @@ use super::message::{GENL_HEADER_LEN, NLCTRL_ID};
 use super::{
     Direction, IssueKind, Opaque, Order, Slot, StructHead, StructStyle, TextKind, Value, Visitor,
 };
-use crate::spec::model::{Body, Condition, Kind, MemberKind, Operation, Rest, Shape, Struct};
+use crate::spec::model::{Body, Condition, Operation, Rest, Shape};
 use crate::wire::attr::{self, Attrs};
 use crate::wire::message;
 use crate::wire::{self, Step};
@@ -99,14 +99,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         scope: &Scope<'a, '_>,
     ) {
         let sent = self.direction == Direction::Send;
-        let body = operation.and_then(|op| {
-            let seen = |when: &Condition| !(V::STRACE && when.not_strace);
-            let mut variants = op.variants.iter();
-            let variant = variants.find(|(when, _)| seen(when) && when.holds(payload, flags));
-            let (first, second) =
-                if sent { (op.request, op.reply) } else { (op.reply, op.request) };
-            variant.map(|(_, body)| *body).or(first).or(second)
-        });
+        let body = operation.and_then(|op| op.body(sent, payload, flags, V::STRACE));
         let Some(body) = body else {
             return self.unknown_body(payload, at, scope);
         };
@@ -119,10 +112,13 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let mut used = 0;
         let header = body.header.and_then(|id| tables.structure(id));
         if let Some(st) = header {
-            if V::STRACE && payload.len() < st.min_size && self.is_no_header(st, payload, at) {
-                return;
-            }
             self.header = Some((st, payload));
+            if V::STRACE
+                && payload.len() < st.min_size
+                && let Some(short) = body.strace_short.or(st.strace_short)
+            {
+                return self.short(Slot::Plain, (st, short), payload, at, scope);
+            }
             let took = self.structure(Slot::Plain, st, payload, at, scope, true);
             if payload.len() < st.min_size {
                 return;
@@ -154,19 +150,6 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 }
             }
         }
-    }
-
-    /// strace shows what is too short for a header as bytes, unless that begins with a number that says
-    /// what the rest is; then that is shown. Whether it was bytes.
-    fn is_no_header(&mut self, st: &'a Struct, payload: &'a [u8], at: usize) -> bool {
-        match st.members.first().map(|member| &member.kind) {
-            Some(MemberKind::Scalar(_) | MemberKind::Bits(..)) => return false,
-            Some(MemberKind::Shape(_, Kind::Text(_))) if !st.guarded => {
-                self.text(Slot::Plain, TextKind::Raw, payload);
-            }
-            _ => self.guarded(Slot::Plain, at, payload, Opaque::WrongSize, st.guarded),
-        }
-        true
     }
 
     /// A payload that is no attributes, as long as the fixed header says.
@@ -218,6 +201,24 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let sent = self.direction == Direction::Send;
         let operation = self.tables.by_number(0, sent).operation;
         self.body(operation, 0, bytes, 0, &scope);
+    }
+}
+
+impl Operation {
+    /// What follows the header of one of its messages with this payload.
+    pub(super) fn body(
+        &self,
+        sent: bool,
+        payload: &[u8],
+        flags: u16,
+        in_strace: bool,
+    ) -> Option<Body> {
+        let seen = |when: &Condition| !(in_strace && when.not_strace);
+        let mut variants = self.variants.iter();
+        let variant = variants.find(|(when, _)| seen(when) && when.holds(payload, flags));
+        let (first, second) =
+            if sent { (self.request, self.reply) } else { (self.reply, self.request) };
+        variant.map(|(_, body)| *body).or(first).or(second)
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a payload's meaning may depend on: the message around it, and what stood before it.
 
-use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, Value, Visitor};
+use super::{Direction, Engine, Issue, IssueKind, Opaque, Slot, TextKind, Value, Visitor};
 use crate::spec::model::{
-    AttrSet, Kind, MemberKind, Order, Selector, SelectorId, Struct, StructId, Table, Tables, Union,
-    When,
+    AttrSet, Kind, MAX_SELECTORS, MemberKind, Order, Renamed, Selector, SelectorId, Struct,
+    StructId, Table, Tables, Union, When,
 };
 use crate::wire::attr::{self, Attrs};
+use crate::wire::message::Nlmsghdr;
 use crate::wire::{self, Step};
 
 /// The decoder of one message.
@@ -13,8 +14,10 @@ pub(super) struct Decoder<'a, V> {
     pub(super) engine: Engine<'a>,
     /// The tables of the message's protocol or generic family.
     pub(super) tables: &'a Tables,
+    pub(super) protocol: u32,
     pub(super) direction: Direction,
-    pub(super) message_type: u16,
+    /// The message's header; all zero where the protocol has none.
+    pub(super) nlmsghdr: Nlmsghdr,
     /// The command, in a generic family.
     pub(super) command: Option<u8>,
     /// Whether the attribute that is open says that its number is in network order.
@@ -42,8 +45,10 @@ pub(super) enum Open<'a> {
     Struct(&'a Struct, &'a [u8]),
     /// A row of a table, and the table's bytes.
     Row(&'a Table, &'a [u8], usize),
+    /// Names of members that mean others around here.
+    With(&'a [Renamed]),
     /// A set, and the payloads seen of attributes that selectors ask for.
-    Set(Option<&'a AttrSet>, [Option<Seen<'a>>; 3]),
+    Set(Option<&'a AttrSet>, [Option<Seen<'a>>; MAX_SELECTORS]),
 }
 
 /// An attribute that a selector asks for.
@@ -75,6 +80,21 @@ pub(super) struct Selected<'a> {
     pub(super) big_endian: bool,
 }
 
+impl<'a> Selected<'a> {
+    pub(super) fn new(kind: Option<&Kind>, seen: Seen<'a>) -> Self {
+        let big_endian = matches!(kind, Some(Kind::Scalar(scalar)) if scalar.order == Order::Big);
+        Self { payload: seen.payload, big_endian: big_endian || seen.net_order }
+    }
+
+    /// The payload as text, and as a number if it can be one.
+    pub(super) fn said(&self) -> (Option<&'a [u8]>, Option<i64>) {
+        let big_endian = self.big_endian || cfg!(target_endian = "big");
+        let number = matches!(self.payload.len(), 1 | 2 | 4 | 8)
+            .then(|| wire::number(self.payload, big_endian).cast_signed());
+        (Some(Value::text(self.payload, TextKind::CString)), number)
+    }
+}
+
 impl<'a, 's> Scope<'a, 's> {
     pub(super) const fn message(depth: usize) -> Self {
         Self { parent: None, open: Open::Message, depth }
@@ -82,7 +102,11 @@ impl<'a, 's> Scope<'a, 's> {
 
     pub(super) fn set(set: Option<&'a AttrSet>, parent: &'s Self) -> Self {
         let depth = parent.depth.saturating_add(1);
-        Self { parent: Some(parent), open: Open::Set(set, [None; 3]), depth }
+        Self { parent: Some(parent), open: Open::Set(set, [None; MAX_SELECTORS]), depth }
+    }
+
+    pub(super) fn with(names: &'a [Renamed], parent: &'s Self) -> Self {
+        Self { parent: Some(parent), open: Open::With(names), depth: parent.depth }
     }
 
     pub(super) fn structure(st: &'a Struct, bytes: &'a [u8], parent: &'s Self) -> Self {
@@ -130,12 +154,7 @@ impl<'a, 's> Scope<'a, 's> {
                 && let Some(number) = set.selector(id)
             {
                 let found = seen.iter().flatten().find(|s| s.number == number)?;
-                let order = match set.attr(number).map(|attr| &attr.kind) {
-                    Some(Kind::Scalar(scalar)) => scalar.order,
-                    _ => Order::Host,
-                };
-                let big_endian = found.net_order || order == Order::Big;
-                return Some(Selected { payload: found.payload, big_endian });
+                return Some(Selected::new(set.attr(number).map(|attr| &attr.kind), *found));
             }
             scope = here.parent;
         }
@@ -143,12 +162,18 @@ impl<'a, 's> Scope<'a, 's> {
     }
 
     /// The number in the named member of the innermost struct that has one.
-    pub(super) fn member(&self, tables: &Tables, name: &str) -> Option<i64> {
+    pub(super) fn member(&self, tables: &Tables, name: &'s str) -> Option<i64> {
+        let mut name = name;
         let mut scope = Some(self);
         while let Some(here) = scope {
             let found = match &here.open {
                 Open::Struct(st, bytes) => member(tables, st, bytes, name),
                 Open::Row(table, bytes, row) => table.number(bytes, *row, name),
+                Open::With(names) => {
+                    let meant = names.iter().find(|renamed| *renamed.inner == *name);
+                    name = meant.map_or(name, |renamed| &renamed.outer);
+                    None
+                }
                 Open::Message | Open::Set(..) => None,
             };
             if found.is_some() {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::spec::model::{Class, Condition, EnumId, Operation};
 use crate::wire::Step;
-use crate::wire::message::{self, Message, Messages};
+use crate::wire::message::{self, Message, Messages, Nlmsghdr};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
 pub(super) const GENERIC: u32 = crate::spec::GENERIC;
@@ -35,8 +35,9 @@ pub fn datagram<V: Visitor>(
         let mut decoder = Decoder {
             engine: *engine,
             tables,
+            protocol,
             direction,
-            message_type: 0,
+            nlmsghdr: Nlmsghdr::default(),
             command: None,
             net_order: false,
             strace_unnamed: false,
@@ -94,7 +95,7 @@ pub fn datagram<V: Visitor>(
 
 /// A lone message whose length counts its payload alone.
 fn without_header_length(bytes: &[u8]) -> Option<Message<'_>> {
-    let header = message::Nlmsghdr::read(bytes)?;
+    let header = Nlmsghdr::read(bytes)?;
     let payload = bytes.get(message::HEADER_LEN..)?;
     let is_so = header.len as usize == payload.len();
     is_so.then_some(Message { at: 0, header, payload, cut: false, more: false })
@@ -131,8 +132,9 @@ pub(super) fn one<V: Visitor>(
     let mut decoder = Decoder {
         engine: *engine,
         tables,
+        protocol,
         direction,
-        message_type: ty,
+        nlmsghdr: found.header,
         command: None,
         net_order: false,
         strace_unnamed: false,
@@ -275,11 +277,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     fn message_flags(
         &self,
         protocol: u32,
-        header: &message::Nlmsghdr,
+        header: &Nlmsghdr,
         own: bool,
         operation: Option<&Operation>,
     ) -> Value<'a> {
-        let message::Nlmsghdr { ty, flags, .. } = *header;
+        let Nlmsghdr { ty, flags, .. } = *header;
         let control = self.tables.control();
         let find = |id: Option<EnumId>| id.and_then(|id| self.tables.enumeration(id));
         let v = u64::from(flags);

@@ -3,6 +3,7 @@
 //! Decoding is total. Whatever the bytes, a [`Visitor`] is shown all of them in some form, in time
 //! linear in their number and at bounded depth; oddities are shown as [`Issue`]s where they occur.
 
+mod asked;
 mod attrs;
 mod body;
 mod context;
@@ -121,6 +122,37 @@ impl Names for NoNames {
     }
 }
 
+/// A message that others answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The number of the record that it came in.
+    pub record: u64,
+    /// Which message of that record it is, from 0.
+    pub part: usize,
+    /// `CLOCK_MONOTONIC` before it was sent, in nanoseconds; 0 where it is not known.
+    pub sent_ns: u64,
+    /// Whether it asks for many answers.
+    pub is_dump: bool,
+    /// Header and payload; of a very long one only the front.
+    pub bytes: &'a [u8],
+}
+
+/// The requests that messages may answer.
+pub trait Requests {
+    /// The request that the message with this header answers.
+    fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>>;
+}
+
+/// No requests known.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoRequests;
+
+impl Requests for NoRequests {
+    fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
+        None
+    }
+}
+
 /// What the decoder works with.
 #[derive(Clone, Copy)]
 pub struct Engine<'e> {
@@ -128,4 +160,6 @@ pub struct Engine<'e> {
     pub registry: &'e Registry,
     /// Names learned at run time.
     pub names: &'e dyn Names,
+    /// What was asked before.
+    pub requests: &'e dyn Requests,
 }

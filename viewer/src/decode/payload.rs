@@ -93,6 +93,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             Kind::Pairs(style, keys) => self.pairs(slot, *style, *keys, bytes, scope.depth),
             // It means something only where there is a table around.
             Kind::Cut(_) => self.bytes(slot, bytes, Opaque::ByNature),
+            Kind::With(kind, names) => {
+                self.payload(slot, kind, bytes, at, &Scope::with(names, scope));
+            }
             Kind::Differs(kinds) => {
                 let (real, strace) = &**kinds;
                 let kind = if V::STRACE { strace } else { real };
@@ -188,22 +191,25 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let number = match selector {
             Selector::Attr(id) => {
                 let found = scope.selected(*id);
-                let number =
-                    found.as_ref().filter(|f| matches!(f.payload.len(), 1 | 2 | 4 | 8)).map(|f| {
-                        let big_endian = f.big_endian || cfg!(target_endian = "big");
-                        wire::number(f.payload, big_endian).cast_signed()
-                    });
-                return (found.map(|f| Value::text(f.payload, TextKind::CString)), number);
+                return found.map_or((None, None), |found| found.said());
             }
             Selector::Header(name) => self
                 .header
                 .and_then(|(st, bytes)| super::context::member(self.tables, st, bytes, name)),
             Selector::Struct(name) => scope.member(self.tables, name),
-            // Requests are not joined with their answers here.
-            Selector::Request(_) => None,
+            Selector::Request(name) => {
+                self.asked().and_then(|asked| asked.member(self.tables, name))
+            }
+            Selector::RequestAttr(name) => {
+                let found = self.asked().and_then(|asked| asked.attribute(name));
+                return found.map_or((None, None), |found| found.said());
+            }
             Selector::Length => i64::try_from(bytes.len()).ok(),
             Selector::Direction => Some(i64::from(self.direction == super::Direction::Receive)),
-            Selector::Message => Some(i64::from(self.message_type)),
+            Selector::Value => Some(bytes)
+                .filter(|b| matches!(b.len(), 1..=8))
+                .map(|b| wire::number(b, cfg!(target_endian = "big")).cast_signed()),
+            Selector::Message => Some(i64::from(self.nlmsghdr.ty)),
             Selector::Command => self.command.map(i64::from),
         };
         (None, number)

@@ -28,7 +28,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         match width.and_then(|n| bytes.get(..n)).filter(|field| !field.is_empty()) {
             Some(field) => {
                 self.number(slot, scalar, field);
-                self.rest(slot, at, bytes, field.len());
+                if have > field.len() {
+                    self.rest(slot, at, bytes, field.len());
+                }
             }
             None => self.wrong_size(slot, at, bytes, own.max(1)),
         }
@@ -37,14 +39,37 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     /// A number that fills `field`.
     pub(super) fn number(&mut self, slot: Slot<'_>, scalar: &'a Scalar, field: &[u8]) {
         let scalar = scalar.strace.as_deref().filter(|_| V::STRACE).unwrap_or(scalar);
-        let value = self.meaning(scalar, field);
-        self.visitor.value(slot, &value);
+        if V::STRACE && scalar.number_first {
+            self.visitor.number_first();
+        }
+        let order = self.order(scalar);
+        let v = wire::number(field, order == Order::Big || cfg!(target_endian = "big"));
+        let len = field.len();
+        // The most frequent ones are told apart here, so that what the visitor does with each is
+        // compiled where it is known which it is.
+        if scalar.names == ValueNames::None && scalar.meaning == Meaning::Number {
+            let (size, hint) = (u8::try_from(len).unwrap_or(8), scalar.hint);
+            return if scalar.signed {
+                let v = sign_extend(v, len);
+                self.visitor.value(slot, &Value::Int { v, size, order, hint });
+            } else {
+                self.visitor.value(slot, &Value::Uint { v, size, order, hint });
+            };
+        }
+        let value = self.meaning(scalar, v, len, order);
+        match value {
+            Value::Enum { .. } => self.visitor.value(slot, &value),
+            _ => self.visitor.value(slot, &value),
+        }
     }
 
-    fn meaning(&self, scalar: &'a Scalar, field: &[u8]) -> Value<'a> {
-        let len = field.len();
-        let order = if self.net_order { Order::Big } else { scalar.order };
-        let v = wire::number(field, order == Order::Big || cfg!(target_endian = "big"));
+    /// The order of a number's bytes.
+    #[inline]
+    const fn order(&self, scalar: &Scalar) -> Order {
+        if self.net_order { Order::Big } else { scalar.order }
+    }
+
+    fn meaning(&self, scalar: &'a Scalar, v: u64, len: usize, order: Order) -> Value<'a> {
         let size = u8::try_from(len).unwrap_or(8);
         let names = match scalar.names {
             ValueNames::Enum(id) | ValueNames::Flags(id) => self.tables.enumeration(id),
@@ -60,14 +85,18 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         {
             return Value::Sequence { v, size, order, bits, set };
         }
-        let plain = |set: &&'a Enum| set.partial && !set.is_flags && named(set).is_none();
+        let unnamed = |set: &'a Enum| named(set).is_none() && set.part_of(v).is_none();
+        let plain = |set: &&'a Enum| set.partial && !set.is_flags && unnamed(set);
         if let Some(set) = names.filter(|set| !plain(set)) {
             let label = scalar.label.as_deref().or(set.label.as_deref());
             return match scalar.names {
                 ValueNames::Flags(_) => Value::Flags { v, size, order, set, more: None, label },
                 _ => {
                     let (signed, name) = (scalar.signed, named(set));
-                    Value::Enum { v, size, order, signed, name, label }
+                    match set.part_of(v).filter(|_| name.is_none()) {
+                        Some((name, rest)) => Value::NamedPart { v, size, order, name, rest },
+                        None => Value::Enum { v, size, order, signed, name, label },
+                    }
                 }
             };
         }
@@ -143,10 +172,13 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 }
 
 /// Reads `len` bytes' worth of a number as signed.
+#[inline]
 pub(super) fn sign_extend(v: u64, len: usize) -> i64 {
-    let unused = 64u32.saturating_sub(u32::try_from(len.saturating_mul(8)).unwrap_or(64));
-    match unused {
-        0 | 64.. => v.cast_signed(),
-        bits => (v << bits).cast_signed() >> bits,
+    match len {
+        1..8 => {
+            let unused = (8 - len) * 8;
+            (v << unused).cast_signed() >> unused
+        }
+        _ => v.cast_signed(),
     }
 }

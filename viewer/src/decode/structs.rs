@@ -2,9 +2,11 @@
 
 use super::context::{Decoder, Scope};
 use super::table::Taken;
-use super::{IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, StructStyle, Value, Visitor};
+use super::{
+    IssueKind, List, MAX_DEPTH, Opaque, Slot, StructHead, StructStyle, TextKind, Value, Visitor,
+};
 use crate::spec::model::{
-    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Order, Scalar, Struct,
+    BitField, Count, Element, Index, Kind, Length, Member, MemberKind, Order, Scalar, Short, Struct,
 };
 use crate::wire;
 
@@ -29,10 +31,32 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let head = StructHead { name: &st.c_name, short, fixed_header, style };
         self.visitor.struct_begin(slot, &head);
         let scope = Scope::structure(st, bytes, parent);
+        if V::STRACE && !st.strace_order.is_empty() {
+            let mut taken = None;
+            for member in st.strace_order.iter().filter_map(|at| st.members.get(*at)) {
+                let offset = member.offset.unwrap_or(bytes.len());
+                let rest = bytes.get(offset..).unwrap_or(&[]);
+                self.member(st, member, rest, at.saturating_add(offset), &scope, &mut taken);
+            }
+            self.visitor.struct_end();
+            self.net_order = outer;
+            return st.size.min(bytes.len());
+        }
         let mut offset = 0;
         let mut taken = None;
         for member in &st.members {
             offset = member.offset.unwrap_or(offset);
+            // Most members are numbers.
+            if let MemberKind::Scalar(scalar) = &member.kind
+                && !member.nonzero
+                && !member.secret
+                && let end = offset.saturating_add(usize::from(scalar.size))
+                && let Some(field) = bytes.get(offset..end)
+            {
+                self.number(Slot::Field(&member.c_name), scalar, field);
+                offset = end;
+                continue;
+            }
             let Some(rest) = bytes.get(offset..) else { break };
             let at = at.saturating_add(offset);
             let Some(len) = self.member(st, member, rest, at, &scope, &mut taken) else {
@@ -65,7 +89,32 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
     }
 
+    /// A struct that is cut short, as strace shows it.
+    pub(super) fn short(
+        &mut self,
+        slot: Slot<'_>,
+        (st, short): (&Struct, Short),
+        bytes: &'a [u8],
+        at: usize,
+        scope: &Scope<'a, '_>,
+    ) {
+        let other = match short {
+            _ if st.guarded && self.hides(slot, at, bytes) => return,
+            Short::Text => return self.text(slot, TextKind::Raw, bytes),
+            Short::Bytes => None,
+            Short::Struct(id) => self.tables.structure(id),
+        };
+        match other {
+            Some(st) => {
+                let fixed_header = matches!(slot, Slot::Plain);
+                self.structure(slot, st, bytes, at, scope, fixed_header);
+            }
+            None => self.bytes(slot, bytes, Opaque::Unknown),
+        }
+    }
+
     /// One member at the front of `rest`; its length, or None if it is not all there.
+    #[inline]
     fn member(
         &mut self,
         st: &'a Struct,
@@ -190,7 +239,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         for bits in fields {
             let width = u32::from(bits.width).min(63);
             let mask = (1u64 << width).wrapping_sub(1);
-            let v = left & mask;
+            let v = if bits.order == Order::Big {
+                (left & mask).swap_bytes() >> (64 - width)
+            } else {
+                left & mask
+            };
             left >>= width;
             let names = bits.names.and_then(|id| self.tables.enumeration(id));
             let size = scalar.size;
@@ -284,6 +337,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.bytes(slot, bytes, Opaque::Unknown);
         };
         if bytes.len() < st.min_size {
+            if V::STRACE
+                && let Some(short) = st.strace_short
+            {
+                return self.short(slot, (st, short), bytes, at, scope);
+            }
             self.issue(at, IssueKind::WrongSize { need: st.min_size, have: bytes.len() });
             return self.guarded(slot, at, bytes, Opaque::WrongSize, st.guarded);
         }
@@ -342,6 +400,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 .and_then(|n| usize::try_from(n).ok())
                 .map(|n| if *of_body { n.saturating_add(st.size) } else { n })
         };
+        self.list_in(slot);
         let many = length_of(bytes).is_some_and(|len| len < bytes.len());
         self.list_in(slot);
         self.visitor.list_begin(List::Records, many);

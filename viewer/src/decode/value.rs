@@ -47,6 +47,8 @@ pub enum Value<'a> {
     /// Named numbers of so many `bits` each, packed into one, the first in the highest bits; zeros
     /// before it are none.
     Sequence { v: u64, size: u8, order: Order, bits: u8, set: &'a Enum },
+    /// A number of which some bits have a name and the others, `rest`, are a number of their own.
+    NamedPart { v: u64, size: u8, order: Order, name: &'a str, rest: u64 },
     /// Bits with names: those of `set`, in its order, then those of `more`.
     Flags {
         v: u64,
@@ -114,6 +116,7 @@ impl<'a> Value<'a> {
             Value::Uint { v, .. }
             | Value::Enum { v, .. }
             | Value::Sequence { v, .. }
+            | Value::NamedPart { v, .. }
             | Value::Flags { v, .. }
             | Value::Split { v, .. } => Some(i128::from(v)),
             Value::Int { v, .. } => Some(i128::from(v)),

@@ -182,6 +182,8 @@ pub trait Visitor {
     fn struct_end(&mut self) {}
     /// An array or a nested list stands in a struct's member: its elements follow as a list.
     fn field_begin(&mut self, _name: &str) {}
+    /// The value that comes next is one that strace shows as a number first.
+    fn number_first(&mut self) {}
     /// A value.
     fn value(&mut self, _slot: Slot<'_>, _value: &Value<'_>) {}
     /// Something odd about what was just shown or is about to be shown.

@@ -3,7 +3,7 @@
 use nlproto::{Call, CallHead, Function};
 
 use super::*;
-use crate::decode::{Direction, Engine, NoNames};
+use crate::decode::{Direction, Engine, NoNames, NoRequests};
 use crate::spec::{Registry, Vocabulary};
 use crate::state::process::Process;
 
@@ -59,7 +59,7 @@ fn verdicts(expression: &str, datagram: &str, direction: Direction) -> Verdicts 
     let call = Call { head, iov_lens: &[], name: &name, control: &[], payload: &payload };
     ALL.with(|all| {
         let filter = Filter::parse(expression, all).unwrap_or_else(|error| panic!("{error}"));
-        let engine = Engine { registry: &all.1, names: &NoNames };
+        let engine = Engine { registry: &all.1, names: &NoNames, requests: &NoRequests };
         let around = Around {
             process: Some(&process),
             call: Some(&call),

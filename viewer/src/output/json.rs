@@ -285,7 +285,7 @@ fn name_or_number(out: &mut Vec<u8>, name: Option<&'static str>, number: i32) {
     }
 }
 
-fn number_or_null(out: &mut Vec<u8>, number: Option<impl itoa::Integer>) {
+fn number_or_null(out: &mut Vec<u8>, number: Option<impl text::Integer>) {
     match number {
         Some(number) => text::decimal(out, number),
         None => out.extend_from_slice(b"null"),

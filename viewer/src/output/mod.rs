@@ -117,6 +117,20 @@ pub struct Style {
     pub width: Option<usize>,
     /// Show key material.
     pub show_secrets: bool,
+    /// What the strace format says of descriptors.
+    pub descriptors: Descriptors,
+}
+
+/// What stands behind a descriptor in the strace format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Descriptors {
+    /// Nothing: `3`.
+    #[default]
+    Number,
+    /// What `/proc/self/fd` calls it: `3<socket:[4711]>`.
+    Path,
+    /// Protocol and port id, or the inode before there is one: `3<NETLINK:[ROUTE:1234]>`.
+    Socket,
 }
 
 /// How times are shown.

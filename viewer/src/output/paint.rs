@@ -73,7 +73,7 @@ impl Paint {
     /// Appends `text` in the colour of `role`.
     #[inline]
     pub fn put(self, out: &mut Vec<u8>, role: Role, text: &[u8]) {
-        self.with(out, role, |out| out.extend_from_slice(text));
+        if self.on { put(out, role, text) } else { out.extend_from_slice(text) }
     }
 
     /// Appends what `write` does, in the colour of `role`.
@@ -94,13 +94,19 @@ impl Paint {
     }
 }
 
+fn put(out: &mut Vec<u8>, role: Role, text: &[u8]) {
+    out.extend_from_slice(role.escape());
+    out.extend_from_slice(text);
+    out.extend_from_slice(RESET);
+}
+
 /// How many columns text takes on a terminal: characters, not counting colours. Wide characters
 /// count as one.
 #[must_use]
 pub fn columns(text: &[u8]) -> usize {
-    // Most of what is measured is names and numbers.
-    if text.is_ascii() && !text.contains(&0x1b) {
-        return text.len();
+    // Colours are rare in what is measured; without them each character is a column.
+    if !text.iter().fold(false, |escapes, byte| escapes | (*byte == 0x1b)) {
+        return text.iter().fold(0, |columns, byte| columns + usize::from(starts_char(*byte)));
     }
     let mut columns = 0_usize;
     let mut escaped = false;

@@ -5,9 +5,32 @@ use std::net::Ipv6Addr;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Both digits of every byte.
+#[allow(clippy::indexing_slicing, reason = "computed by the compiler, which would say so")]
+const PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [HEX[byte >> 4], HEX[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// A number that can be written.
+pub trait Integer: itoa::Integer + TryInto<u8> + Copy {}
+
+impl<T: itoa::Integer + TryInto<u8> + Copy> Integer for T {}
+
 /// A decimal number.
-pub fn decimal(out: &mut Vec<u8>, v: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(v).as_bytes());
+#[inline]
+pub fn decimal(out: &mut Vec<u8>, v: impl Integer) {
+    // Most numbers in messages are no larger.
+    match v.try_into() {
+        Ok(digit @ 0..=9) => out.push(b'0' + digit),
+        Ok(tens @ 10..=99) => out.extend_from_slice(&[b'0' + tens / 10, b'0' + tens % 10]),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(v).as_bytes()),
+    }
 }
 
 /// A decimal number with zeros before it, up to `width` digits.
@@ -30,28 +53,34 @@ pub fn hex(out: &mut Vec<u8>, v: u64, width: usize) {
 pub fn octal(out: &mut Vec<u8>, v: u64) {
     let significant = (64 - v.leading_zeros()).div_ceil(3).max(1);
     for nth in (0..significant).rev() {
-        digit(out, v.checked_shr(nth.saturating_mul(3)).unwrap_or(0) & 7);
+        out.push(digit(v.checked_shr(nth.saturating_mul(3)).unwrap_or(0) & 7));
     }
 }
 
 /// The hexadecimal digits that the number has, at least `width` of them.
 pub fn hex_digits(out: &mut Vec<u8>, v: u64, width: usize) {
     let significant = (64 - v.leading_zeros()).div_ceil(4) as usize;
-    for nibble in (0..significant.max(width).max(1)).rev() {
-        let shift = u32::try_from(nibble).unwrap_or(u32::MAX).saturating_mul(4);
-        digit(out, v.checked_shr(shift).unwrap_or(0));
+    let start = out.len();
+    let end = start.saturating_add(significant.max(width).max(1));
+    out.resize(end, b'0');
+    let mut left = v;
+    for place in out.iter_mut().skip(end.saturating_sub(significant)).rev() {
+        *place = digit(left);
+        left >>= 4;
     }
 }
 
 /// A byte as two hexadecimal digits.
+#[inline]
 pub fn hex_byte(out: &mut Vec<u8>, byte: u8) {
-    digit(out, u64::from(byte >> 4));
-    digit(out, u64::from(byte));
+    // There are as many pairs as bytes, so the default is never taken.
+    out.extend_from_slice(PAIRS.get(usize::from(byte)).unwrap_or(b"??"));
 }
 
-fn digit(out: &mut Vec<u8>, v: u64) {
+/// The digit of the lowest four bits.
+fn digit(v: u64) -> u8 {
     // The mask keeps the index below 16, so the default is never taken.
-    out.push(HEX.get((v & 15) as usize).copied().unwrap_or(b'?'));
+    HEX.get((v & 15) as usize).copied().unwrap_or(b'?')
 }
 
 /// Bytes as hexadecimal digits without anything between them.

@@ -8,7 +8,7 @@
 //!      00 00 00 00                        # goes on where the line begins with a blank
 //! %ifname 7 eth0                          # names for what follows
 //! %genl 21 nl80211                        # the rest of the line: names may have blanks
-//! %reset                                  # forgets all names
+//! %reset                                  # forgets all names, and what was asked
 //! ```
 //!
 //! It is read a line at a time, so its length is of no matter.
@@ -37,7 +37,7 @@ pub enum Item<'a> {
     Interface(u32, &'a str),
     /// `%genl`: the generic family with this message type has this name.
     GenericFamily(u16, &'a str),
-    /// `%reset`: names are forgotten.
+    /// `%reset`: names and requests are forgotten.
     Reset,
 }
 

@@ -6,6 +6,7 @@
 //! [`sets`] (attribute sets and the forms of payloads), [`scalars`], [`unions`], [`keys`] (names in
 //! texts), [`operations`] (messages), [`guard`] (where key material is).
 
+mod check;
 mod guard;
 mod keys;
 mod layout;
@@ -17,38 +18,39 @@ mod unions;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+pub(super) use check::check;
+
 use super::Error;
 use super::model::{
     Control, Entry, Enum, EnumId, Hint, KeysId, SelectorId, SetId, StructId, Tables, ValueNames,
 };
 use super::names;
-use super::schema::{Definition, EntryOrName, File, Scalar as Word};
+use super::schema::{self, Definition, EntryOrName, File, Item, Part, Scalar as Word};
 
-/// Finds a spec by its name.
-pub(super) type Lookup<'l> = dyn Fn(&str) -> Option<Rc<File>> + 'l;
+/// Finds a spec by its name: the one that counts, or the one that comes with the viewer.
+pub(super) type Lookup<'l> = dyn Fn(&str, Wanted) -> Option<Rc<File>> + 'l;
+
+/// Which of two specs of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Any,
+    Builtin,
+}
 
 /// Numbers below this are looked up in a table rather than a map.
 const DENSE: u64 = 1024;
 
-/// A definition or set, by file and name.
-type Key = (String, String);
+/// A definition or set, by file and name. Two files may have one name.
+type Key = (*const File, String);
 
 /// Compiles the files of one protocol, or one generic family.
 ///
 /// # Errors
 /// The first thing in `files` that has no meaning.
 pub(super) fn compile(files: &[Rc<File>], lookup: &Lookup<'_>) -> Result<Tables, Error> {
-    let mut compiler = Compiler {
-        lookup,
-        tables: Tables::default(),
-        enums: HashMap::new(),
-        structs: HashMap::new(),
-        sets: HashMap::new(),
-        keys: HashMap::new(),
-        selectors: Vec::new(),
-    };
+    let mut compiler = Compiler::new(lookup);
     compiler.tables.type_shift = shift(files)?;
-    if let Some(netlink) = lookup("netlink") {
+    if let Some(netlink) = lookup("netlink", Wanted::Any) {
         compiler.control(&netlink)?;
     }
     for file in files {
@@ -78,12 +80,17 @@ struct Place(String);
 
 impl Place {
     fn new(list: &str, index: usize, name: &str) -> Self {
-        Self(format!("{list}[{index}] ({name})"))
+        Self(format!("{list}[{index}]{}", named(name)))
     }
 
     fn within(&self, list: &str, index: usize, name: &str) -> Self {
-        Self(format!("{}.{list}[{index}] ({name})", self.0))
+        Self(format!("{}.{list}[{index}]{}", self.0, named(name)))
     }
+}
+
+/// A name after a place, unless there is none.
+fn named(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" ({name})") }
 }
 
 struct Compiler<'l> {
@@ -94,6 +101,48 @@ struct Compiler<'l> {
     sets: HashMap<Key, SetId>,
     keys: HashMap<Key, KeysId>,
     selectors: Vec<(String, SelectorId)>,
+    /// The sets and structs that are being made, the innermost last.
+    scopes: Vec<Scope>,
+}
+
+/// What attributes of a set, or members of a struct, there are for a selector to mean.
+struct Scope {
+    is_struct: bool,
+    file: Rc<File>,
+    /// Names, and the enums of those that have one.
+    enums: Vec<(String, Option<String>)>,
+}
+
+impl Scope {
+    fn new(is_struct: bool, file: &Rc<File>, lists: &[&[Item]]) -> Self {
+        let mut enums: Vec<(String, Option<String>)> = Vec::new();
+        for item in lists.iter().copied().flatten() {
+            let name = item.name.as_ref().map(Word::text).unwrap_or_default();
+            // What a subset says of an attribute counts more than what the full set says, which stands
+            // after it.
+            match enums.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, named)) if named.is_none() => named.clone_from(&item.r#enum),
+                Some(_) => {}
+                None => enums.push((name, item.r#enum.clone())),
+            }
+        }
+        Self { is_struct, file: Rc::clone(file), enums }
+    }
+}
+
+impl<'l> Compiler<'l> {
+    fn new(lookup: &'l Lookup<'l>) -> Self {
+        Self {
+            lookup,
+            tables: Tables::default(),
+            enums: HashMap::new(),
+            structs: HashMap::new(),
+            sets: HashMap::new(),
+            keys: HashMap::new(),
+            selectors: Vec::new(),
+            scopes: Vec::new(),
+        }
+    }
 }
 
 impl Compiler<'_> {
@@ -101,20 +150,28 @@ impl Compiler<'_> {
         Error::Meaning { file: file.name.clone(), place: place.0.clone(), reason: reason.into() }
     }
 
-    /// The file and the name within it that a reference means.
+    /// The file that a reference means, and where in it the part is, if it has it.
     fn resolve(
         &self,
         file: &Rc<File>,
         place: &Place,
-        reference: &str,
-    ) -> Result<(Rc<File>, String), Error> {
+        (part, reference): (Part, &str),
+    ) -> Result<(Rc<File>, Option<usize>), Error> {
         let Some((spec, name)) = reference.split_once('/') else {
-            return Ok((Rc::clone(file), reference.to_owned()));
+            return Ok((Rc::clone(file), file.find(part, reference)));
         };
-        let found = (self.lookup)(spec);
-        found.map(|found| (found, name.to_owned())).ok_or_else(|| {
+        let found = (self.lookup)(spec, Wanted::Any).ok_or_else(|| {
             Self::wrong(file, place, format!("no spec is called {spec:?} (in {reference:?})"))
-        })
+        })?;
+        // A file that replaces one of the viewer's need not have all that others ask that one for.
+        let at = found.find(part, name);
+        if at.is_none()
+            && let Some(builtin) = (self.lookup)(spec, Wanted::Builtin)
+            && let Some(at) = builtin.find(part, name)
+        {
+            return Ok((builtin, Some(at)));
+        }
+        Ok((found, at))
     }
 
     /// The definition that a reference means, with its file and position there.
@@ -124,8 +181,7 @@ impl Compiler<'_> {
         place: &Place,
         reference: &str,
     ) -> Result<(Rc<File>, usize), Error> {
-        let (found, name) = self.resolve(file, place, reference)?;
-        let at = found.definitions.iter().position(|d| d.name == name);
+        let (found, at) = self.resolve(file, place, (Part::Definition, reference))?;
         at.map(|at| (found, at))
             .ok_or_else(|| Self::wrong(file, place, format!("no definition {reference:?}")))
     }
@@ -159,13 +215,14 @@ impl Compiler<'_> {
         let Some(definition) = found.definitions.get(at) else {
             return Err(Self::wrong(file, place, "no such definition"));
         };
-        let key = (found.name.clone(), definition.name.clone());
+        let key = (Rc::as_ptr(&found), definition.name.clone());
         if let Some(id) = self.enums.get(&key) {
             return Ok(*id);
         }
         let here = Place::new("definitions", at, &definition.name);
         if definition.r#type != "enum" && definition.r#type != "flags" {
-            let reason = format!("{reference:?} is a {}, not an enum", definition.r#type);
+            let reason =
+                format!("{reference:?} is of type {}, not enum or flags", definition.r#type);
             return Err(Self::wrong(file, place, reason));
         }
         let compiled = Self::enumeration(&found, &here, definition)?;
@@ -187,15 +244,25 @@ impl Compiler<'_> {
         };
         let mut next = definition.value_start.unwrap_or(0);
         for (at, entry) in definition.entries.iter().enumerate() {
-            let (name, value, c_name, mask) = match entry {
-                EntryOrName::Name(name) => (name.text(), None, None, None),
+            let (name, value, c_name, mask, under) = match entry {
+                EntryOrName::Name(name) => (name.text(), None, None, None, None),
                 EntryOrName::Entry(e) => (
                     e.name.as_ref().map(Word::text).unwrap_or_default(),
                     e.value.as_ref(),
                     e.c_name.clone(),
                     e.mask,
+                    e.under,
                 ),
             };
+            if let EntryOrName::Entry(schema::Entry { alias_of: Some(other), .. }) = entry {
+                let same = compiled.entries.iter().find(|entry| *entry.name == **other);
+                let Some(same) = same else {
+                    let reason = format!("alias-of {other:?}, which is no entry before it");
+                    return Err(Self::wrong(file, &place.within("entries", at, &name), reason));
+                };
+                // Found by its name; what its number is called is for the other one to say.
+                next = same.value.cast_signed();
+            }
             if let Some(value) = value {
                 next = value.number().ok_or_else(|| {
                     Self::wrong(file, &place.within("entries", at, &name), "value is no number")
@@ -211,6 +278,9 @@ impl Compiler<'_> {
                 value: number,
                 mask: mask.unwrap_or(bit),
             });
+            if let (Some(mask), Ok(place)) = (under, u16::try_from(at)) {
+                compiled.under.push((mask, place));
+            }
             // One that says its bits outright takes no place in the count.
             if mask.is_none() || value.is_some() {
                 next = next.wrapping_add(1);
@@ -269,9 +339,15 @@ fn index_enum(compiled: &mut Enum) {
                 *free = place.saturating_add(1);
             }
         } else {
-            compiled.sparse.entry(number).or_insert(place);
+            compiled.sparse.push((number, place));
+        }
+        if entry.mask == 0 && compiled.zero.is_none() {
+            compiled.zero = Some(place);
         }
     }
+    // Of several names for a number the first counts.
+    compiled.sparse.sort_by_key(|(number, _)| *number);
+    compiled.sparse.dedup_by_key(|(number, _)| *number);
 }
 
 /// An arena's next index. Specs are far too small for it not to fit.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), reason(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -33,6 +33,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+}
+
+/// What the kernel says, without the number that std appends.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or(&text).to_owned()
 }
 
 fn at(place: &str) -> String {

@@ -10,19 +10,22 @@ mod operations;
 mod structs;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 pub use attrs::{
-    Attr, AttrSet, ElementHeader, Format, Kind, PairStyle, Selector, Side, Union, When,
+    Attr, AttrSet, ElementHeader, Format, Kind, PairStyle, Renamed, Selector, Side, Union, When,
 };
 pub use enums::{Entry, Enum};
 pub use keys::{Form, Keys};
 pub use operations::{Body, Class, Condition, Family, Operation, Rest, Shape};
 pub use structs::{
-    BitField, Column, Count, Element, Index, Length, Meaning, Member, MemberKind, Scalar, Struct,
-    Table, ValueNames,
+    BitField, Column, Count, Element, Index, Length, Meaning, Member, MemberKind, Scalar, Short,
+    Struct, Table, ValueNames,
 };
 pub use words::{Hint, Order, TextKind};
+
+/// Selectors ask for no more attributes of one set than this.
+pub const MAX_SELECTORS: usize = 4;
 
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident)*) => {
@@ -60,9 +63,9 @@ pub struct Tables {
     pub(super) keys: Vec<Keys>,
     pub(super) families: Vec<Family>,
     /// Operations by message type (generic families: by command).
-    pub(super) operations: HashMap<u16, Vec<Operation>>,
+    pub(super) operations: BTreeMap<u16, Vec<Operation>>,
     /// For message types without an operation, by the type's high part; `None` for all others.
-    pub(super) defaults: HashMap<Option<u8>, Operation>,
+    pub(super) defaults: BTreeMap<Option<u8>, Operation>,
     /// Names of the high part of message types, where they are split.
     pub(super) type_split: Option<EnumId>,
     /// How many bits the low part has.
@@ -76,7 +79,7 @@ pub struct Tables {
     /// What to call an unknown message type.
     pub(super) unknown_message: Option<Box<str>>,
     /// What to call an unknown low part of a split type, by high part.
-    pub(super) unknown_low: HashMap<u8, Box<str>>,
+    pub(super) unknown_low: BTreeMap<u8, Box<str>>,
     /// Whether messages have an nlmsghdr.
     pub(super) unframed: bool,
     pub(super) groups: Vec<(Box<str>, Option<u32>)>,

@@ -1,12 +1,12 @@
 //! All specs, and the tables made of them when they are first needed.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 
 use super::Error;
-use super::compile::compile;
+use super::compile::{Wanted, check, compile};
 use super::load::{self, BUILTIN, Builtin};
 use super::model::Tables;
 use super::schema::File;
@@ -97,10 +97,18 @@ impl Registry {
         } else if let Some(protocol) = source.protocol {
             self.protocols.insert(protocol, OnceCell::new());
         }
-        match self.sources.iter_mut().find(|s| s.name == source.name) {
+        let is_builtin = source.builtin.is_some();
+        let same = |s: &&mut Source| s.name == source.name && s.builtin.is_some() == is_builtin;
+        match self.sources.iter_mut().find(same) {
             Some(same) => *same = source,
             None => self.sources.push(source),
         }
+    }
+
+    /// Whether a user's spec has taken the place of this one.
+    fn is_replaced(&self, source: &Source) -> bool {
+        let replaces = |s: &Source| s.builtin.is_none() && s.name == source.name;
+        source.builtin.is_some() && self.sources.iter().any(replaces)
     }
 
     /// Adds a spec file, or all `*.yaml` of a folder. One of the name of a known family replaces it.
@@ -122,17 +130,43 @@ impl Registry {
         }
         files.sort();
         let mut warnings = Vec::new();
-        for file in files {
-            warnings.extend(self.add_file(&file)?);
+        // They may refer to each other, so all are known before one is looked at.
+        let mut names = Vec::new();
+        for file in &files {
+            let (name, unknown) = self.read(file, &load::text(file)?)?;
+            warnings.extend(unknown);
+            names.push(name);
         }
+        for (file, name) in files.iter().zip(&names) {
+            warnings.extend(self.examine(file, name)?);
+        }
+        self.examine_protocols(path, &names)?;
         Ok(warnings)
     }
 
     fn add_file(&mut self, path: &Path) -> Result<Vec<String>, Error> {
-        let (file, unknown) = load::user(path)?;
+        self.add_text(path, &load::text(path)?)
+    }
+
+    /// Adds a spec from its text, as [`add_path`](Self::add_path) does; `path` is what to call it
+    /// where something is said of it.
+    ///
+    /// # Errors
+    /// The first thing wrong with it, and its place.
+    pub fn add_text(&mut self, path: &Path, text: &str) -> Result<Vec<String>, Error> {
+        let (name, mut warnings) = self.read(path, text)?;
+        warnings.extend(self.examine(path, &name)?);
+        self.examine_protocols(path, &[name])?;
+        Ok(warnings)
+    }
+
+    /// Reads a spec and adds it. Returns its name, and warnings.
+    fn read(&mut self, path: &Path, text: &str) -> Result<(String, Vec<String>), Error> {
+        let (file, unknown) = load::user(path, text)?;
         let (name, protocol, family_id) = (file.name.clone(), file.protonum, file.family_id);
         let generic = file.is_generic();
-        if !generic && protocol.is_none() {
+        // One that only others refer to has no messages.
+        if !generic && protocol.is_none() && !file.operations.list.is_empty() {
             return Err(Error::Meaning {
                 file: path.display().to_string(),
                 place: "protonum".to_owned(),
@@ -149,44 +183,90 @@ impl Registry {
         let cell = OnceCell::new();
         let _first = cell.set(Some(Rc::new(file)));
         self.add(Source { name: name.clone(), protocol, generic, builtin: None, file: cell });
-        // Compiled at once, so that what is wrong is said before anything runs.
-        let files: Vec<_> = self.sources.iter().filter(|s| s.name == name).collect();
-        let files: Vec<_> = files.iter().filter_map(|s| s.file()).collect();
-        compile(&files, &|wanted| self.file(wanted)).map_err(|error| match error {
+        let shown = path.display();
+        let warn = |key: &String| format!("{shown}: {key}: unknown key, ignored");
+        Ok((name, unknown.iter().map(warn).collect()))
+    }
+
+    /// Checks and compiles a spec that has been added, so that what is wrong is said before anything
+    /// runs.
+    fn examine(&self, path: &Path, name: &str) -> Result<Vec<String>, Error> {
+        let placed = |error| match error {
             Error::Meaning { file, place, reason } if file == name => {
                 Error::Meaning { file: path.display().to_string(), place, reason }
             }
             other => other,
-        })?;
+        };
+        let lookup = |name: &str, wanted| self.lookup(name, wanted);
+        let Some(file) = self.file(name) else { return Ok(Vec::new()) };
+        let warnings = check(&file, &lookup).map_err(placed)?;
+        compile(&[file], &lookup).map_err(placed)?;
         let shown = path.display();
-        Ok(unknown.iter().map(|key| format!("{shown}: {key}: unknown key, ignored")).collect())
+        Ok(warnings.iter().map(|words| format!("{shown}: {words}")).collect())
+    }
+
+    /// Compiles the protocols that these specs are of, or may be: what comes with the viewer may refer
+    /// to them.
+    fn examine_protocols(&self, path: &Path, names: &[String]) -> Result<(), Error> {
+        let error = |error| match error {
+            Error::Meaning { file, place, reason } => Error::Meaning {
+                file: path.display().to_string(),
+                place: format!("built-in {file} refers to it: {place}"),
+                reason,
+            },
+            other => other,
+        };
+        // One without messages is there for others.
+        let is_shared = |source: &Source| {
+            names.contains(&source.name)
+                && self.is_replaced(source)
+                && source.file().is_some_and(|file| file.operations.list.is_empty())
+        };
+        let all = self.sources.iter().any(is_shared);
+        let touched = self.sources.iter().filter(|s| all || names.contains(&s.name));
+        let protocols: BTreeSet<u32> = touched.filter_map(|source| source.protocol).collect();
+        for protocol in protocols {
+            let of = |source: &Source| !source.generic && source.protocol == Some(protocol);
+            self.tables(of).map_err(error)?;
+        }
+        for source in self.sources.iter().filter(|source| all && source.generic) {
+            self.tables(|s| s.generic && s.name == source.name).map_err(error)?;
+        }
+        Ok(())
     }
 
     fn file(&self, name: &str) -> Option<Rc<File>> {
-        self.sources.iter().find(|s| s.name == name)?.file()
+        self.lookup(name, Wanted::Any)
     }
 
-    fn tables(&self, wanted: impl Fn(&Source) -> bool) -> Option<Tables> {
-        self.compiled(wanted).ok()
+    fn lookup(&self, name: &str, wanted: Wanted) -> Option<Rc<File>> {
+        let mut named = self.sources.iter().filter(|s| s.name == name);
+        match wanted {
+            Wanted::Any => named.find(|s| !self.is_replaced(s)),
+            Wanted::Builtin => named.find(|s| s.builtin.is_some()),
+        }?
+        .file()
     }
 
-    fn compiled(&self, wanted: impl Fn(&Source) -> bool) -> Result<Tables, Error> {
-        let files: Vec<_> =
-            self.sources.iter().filter(|s| wanted(s)).filter_map(Source::file).collect();
-        compile(&files, &|name| self.file(name))
+    fn tables(&self, wanted: impl Fn(&Source) -> bool) -> Result<Tables, Error> {
+        // What a user says counts more than what comes with the viewer.
+        let all = self.sources.iter().filter(|s| wanted(s) && !self.is_replaced(s));
+        let (ours, users): (Vec<_>, Vec<_>) = all.partition(|s| s.builtin.is_some());
+        let files: Vec<_> = users.into_iter().chain(ours).filter_map(Source::file).collect();
+        compile(&files, &|name, wanted| self.lookup(name, wanted))
     }
 
     /// The tables of a netlink protocol other than generic netlink.
     #[must_use]
     pub fn protocol(&self, protocol: u32) -> Option<&Tables> {
-        let make = || self.tables(|s| !s.generic && s.protocol == Some(protocol));
+        let make = || self.tables(|s| !s.generic && s.protocol == Some(protocol)).ok();
         self.protocols.get(&protocol)?.get_or_init(make).as_ref()
     }
 
     /// The tables of a generic netlink family.
     #[must_use]
     pub fn generic(&self, family: &str) -> Option<&Tables> {
-        let make = || self.tables(|s| s.generic && s.name == family);
+        let make = || self.tables(|s| s.generic && s.name == family).ok();
         self.generic.get(family)?.get_or_init(make).as_ref()
     }
 
@@ -248,11 +328,30 @@ impl Registry {
         None
     }
 
+    /// Checks that every spec is sound. Returns warnings.
+    ///
+    /// # Errors
+    /// The first thing wrong, and its place.
+    pub fn check(&self) -> Result<Vec<String>, Error> {
+        let mut warnings = Vec::new();
+        for builtin in BUILTIN {
+            load::builtin(builtin)?;
+        }
+        for source in &self.sources {
+            if let Some(file) = source.file() {
+                let odd = check(&file, &|name, wanted| self.lookup(name, wanted))?;
+                warnings.extend(odd.into_iter().map(|words| format!("{}: {words}", file.name)));
+                compile(&[file], &|name, wanted| self.lookup(name, wanted))?;
+            }
+        }
+        Ok(warnings)
+    }
+
     /// All families.
     #[must_use]
     pub fn list(&self) -> Vec<Overview> {
-        self.sources
-            .iter()
+        let sources = self.sources.iter().filter(|source| !self.is_replaced(source));
+        sources
             .filter_map(|source| {
                 let file = source.file()?;
                 let attributes = file.attribute_sets.iter().filter(|s| s.subset_of.is_none());
@@ -262,7 +361,7 @@ impl Registry {
                 let header = file.uapi_header.as_ref().map(super::schema::Scalar::text);
                 let mut headers: Vec<_> =
                     header.into_iter().chain(file.headers.iter().cloned()).collect();
-                let mut seen = std::collections::BTreeSet::new();
+                let mut seen = BTreeSet::new();
                 headers.retain(|header| seen.insert(header.clone()));
                 Some(Overview {
                     family: source.name.clone(),
@@ -298,16 +397,16 @@ mod tests {
             load::builtin(builtin).unwrap_or_else(|error| panic!("{}: {error}", builtin.name));
         }
         for protocol in registry.protocols.keys() {
-            let tables = registry.compiled(|s| !s.generic && s.protocol == Some(*protocol));
+            let tables = registry.tables(|s| !s.generic && s.protocol == Some(*protocol));
             assert!(tables.is_ok(), "{}", tables.unwrap_err());
         }
         for family in registry.generic.keys() {
-            let tables = registry.compiled(|s| s.generic && s.name == *family);
+            let tables = registry.tables(|s| s.generic && s.name == *family);
             assert!(tables.is_ok(), "{}", tables.unwrap_err());
         }
         // What no family's messages reach is for others to import.
         for source in &registry.sources {
-            let tables = registry.compiled(|s| s.name == source.name);
+            let tables = registry.tables(|s| s.name == source.name);
             assert!(tables.is_ok(), "{}", tables.unwrap_err());
         }
     }

@@ -2,11 +2,14 @@
 //!
 //! Field by field this is `viewer/specs/README.md`, which says what each means.
 
+mod either;
+
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// A number or a word.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scalar {
     Bool(bool),
     Number(i64),
@@ -34,8 +37,7 @@ impl Scalar {
 }
 
 /// One thing or a list of them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub(super) enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
@@ -100,10 +102,37 @@ pub(super) struct Definition {
     pub(super) member_prefix: Option<String>,
     pub(super) min_size: Option<u32>,
     pub(super) tail: Option<String>,
+    pub(super) strace: Option<StraceStruct>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+/// What others can refer to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    Definition,
+    AttributeSet,
+    SubMessage,
+}
+
+impl File {
+    /// Where it has such a part of this name.
+    pub(super) fn find(&self, part: Part, name: &str) -> Option<usize> {
+        match part {
+            Part::Definition => self.definitions.iter().position(|d| d.name == name),
+            Part::AttributeSet => self.attribute_sets.iter().position(|s| s.name == name),
+            Part::SubMessage => self.sub_messages.iter().position(|s| s.name == name),
+        }
+    }
+}
+
+/// How strace shows a struct where that differs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct StraceStruct {
+    pub(super) order: Vec<String>,
+    pub(super) short: Option<String>,
+}
+
+#[derive(Debug, Clone)]
 pub(super) enum EntryOrName {
     Name(Scalar),
     Entry(Entry),
@@ -116,6 +145,8 @@ pub(super) struct Entry {
     pub(super) value: Option<Scalar>,
     pub(super) c_name: Option<String>,
     pub(super) mask: Option<u64>,
+    pub(super) under: Option<u64>,
+    pub(super) alias_of: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -175,6 +206,7 @@ pub(super) struct Item {
     pub(super) index_offset: Option<i64>,
     pub(super) width: Option<Scalar>,
     pub(super) max_len: Option<Scalar>,
+    pub(super) number_first: Option<bool>,
     pub(super) min_len: Option<u32>,
     pub(super) operations_of: Option<String>,
     pub(super) side: Option<String>,
@@ -196,6 +228,7 @@ pub(super) struct Item {
     pub(super) used: Option<String>,
     pub(super) part_bits: Option<u8>,
     pub(super) nonzero: Option<bool>,
+    pub(super) with: Option<BTreeMap<String, String>>,
     pub(super) formats: Vec<Self>,
     pub(super) bits: Vec<Bits>,
     pub(super) range: Option<[i64; 2]>,
@@ -211,8 +244,7 @@ pub(super) enum Payload {
 }
 
 /// What strace makes of a number instead: `plain`, or another form.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub(super) enum StraceForm {
     Word(String),
     Form(Box<Item>),
@@ -224,6 +256,7 @@ pub(super) struct Bits {
     pub(super) name: String,
     pub(super) c_name: Option<String>,
     pub(super) width: u8,
+    pub(super) byte_order: Option<String>,
     pub(super) r#enum: Option<String>,
     pub(super) display_hint: Option<String>,
 }
@@ -272,8 +305,8 @@ pub(super) struct Operation {
     pub(super) variants: Vec<Variant>,
 }
 
-/// What strace calls a message, and takes its attributes and flags for, instead, or that it names no
-/// attributes.
+/// What strace calls a message, and takes its attributes, flags and a cut header for, instead, or that it
+/// names no attributes.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct StraceBody {
@@ -281,6 +314,7 @@ pub(super) struct StraceBody {
     pub(super) attributes: Option<String>,
     pub(super) class: Option<String>,
     pub(super) c_name: Option<String>,
+    pub(super) short: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -3,3 +3,4 @@
 pub mod names;
 pub mod process;
 pub mod reassembly;
+pub mod requests;

@@ -1,8 +1,9 @@
 //! The processes that speak, and what is known of each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use nlproto::{Hello, Socket};
+use nlproto::function::Kind;
+use nlproto::{Call, Function, Hello, Socket};
 
 /// Bytes kept of each text of a Hello, so that many processes take little memory.
 const MAX_TEXT_LEN: usize = 4096;
@@ -36,6 +37,8 @@ pub struct Process {
     pub shim: String,
     /// Its netlink sockets by descriptor.
     pub sockets: HashMap<i32, Socket>,
+    /// Those of them that were made before our eyes and have no port id yet.
+    unbound: HashSet<i32>,
     /// Records of it that were lost so far.
     pub lost: u64,
 }
@@ -59,6 +62,7 @@ impl Process {
             argv: arguments(cut(hello.argv)).map(text).collect(),
             shim: text(hello.shim),
             sockets: HashMap::new(),
+            unbound: HashSet::new(),
             lost: 0,
         }
     }
@@ -83,6 +87,44 @@ impl Process {
         Self::new(key, &hello)
     }
 
+    /// The port id that a socket had when the call began that is shown now. What is known of the
+    /// socket is of the call's end, by when it may have got one.
+    #[must_use]
+    pub fn portid_before(&self, fd: i32) -> Option<u32> {
+        let portid = self.sockets.get(&fd)?.portid;
+        Some(portid).filter(|portid| *portid != 0 && !self.unbound.contains(&fd))
+    }
+
+    /// Learns from a call that has been shown what is known of its socket.
+    pub(super) fn after(&mut self, call: &Call<'_>) {
+        let head = &call.head;
+        let Some(function) = Function::from_number(head.function) else { return };
+        let succeeded = head.errno == 0;
+        match function {
+            Function::Socket if succeeded && self.sockets.contains_key(&head.fd) => {
+                self.unbound.insert(head.fd);
+            }
+            Function::Close if head.ret == 0 => {
+                self.sockets.remove(&head.fd);
+                self.unbound.remove(&head.fd);
+            }
+            Function::Bind | Function::Connect if succeeded => {
+                self.unbound.remove(&head.fd);
+            }
+            // The kernel gives a port id to who sends without one.
+            _ if succeeded && function.kind() == Kind::Send => {
+                self.unbound.remove(&head.fd);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes over the sockets of the process that it was forked from.
+    pub(super) fn inherit(&mut self, parent: &Self) {
+        self.sockets.clone_from(&parent.sockets);
+        self.unbound.clone_from(&parent.unbound);
+    }
+
     /// A time of its `CLOCK_MONOTONIC` as nanoseconds since 1970.
     #[must_use]
     pub fn realtime_ns(&self, monotonic_ns: u64) -> i128 {
@@ -105,6 +147,39 @@ fn arguments(argv: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_id_counts_from_the_call_after_the_one_that_gave_it() {
+        let socket = |portid| Socket {
+            fd: 3,
+            kind: 3,
+            protocol: 0,
+            portid,
+            groups: 0,
+            inode: 7,
+            netns_cookie: 0,
+        };
+        let call = |function, errno| {
+            let head =
+                nlproto::CallHead { function: function as u32, fd: 3, errno, ..Default::default() };
+            Call { head, iov_lens: &[], name: &[], control: &[], payload: &[] }
+        };
+        let mut process = Process::unknown(1);
+        assert_eq!(process.portid_before(3), None);
+        process.sockets.insert(3, socket(0));
+        process.after(&call(Function::Socket, 0));
+        process.after(&call(Function::Bind, 22));
+        // The send that gave it its port id is shown with what is known since.
+        process.sockets.insert(3, socket(70));
+        assert_eq!(process.portid_before(3), None);
+        process.after(&call(Function::Sendto, 0));
+        assert_eq!(process.portid_before(3), Some(70));
+        process.after(&call(Function::Close, 0));
+        assert_eq!(process.portid_before(3), None);
+        // One that was there before us.
+        process.sockets.insert(3, socket(70));
+        assert_eq!(process.portid_before(3), Some(70));
+    }
 
     #[test]
     fn arguments_may_be_empty_or_cut() {

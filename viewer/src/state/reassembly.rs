@@ -11,7 +11,7 @@ mod tests;
 use std::collections::HashMap;
 
 use nlproto::codec::FrameHead;
-use nlproto::{Bye, Call, CallHead, Function, Hello, Lost, Name, Origin, Part, Record};
+use nlproto::{Bye, Call, CallHead, Hello, Lost, Name, Part, Record};
 
 use self::losses::{Losses, Numbers, REORDER_WINDOW};
 use super::process::Process;
@@ -175,7 +175,7 @@ impl Reassembly {
             // A forked child has its parent's descriptors.
             let parent = self.processes.values().find(|entry| entry.process.pid == process.ppid);
             if let Some(parent) = parent {
-                process.sockets.clone_from(&parent.process.sockets);
+                process.inherit(&parent.process);
             }
         }
         let entry = match self.processes.remove(&head.process) {
@@ -283,10 +283,7 @@ impl Entry {
 
     fn pass_on(&mut self, call: &Call<'_>, to: &mut impl Receiver) {
         to.call(&self.process, call);
-        let (function, _) = Origin::split(call.head.function);
-        if function == Function::Close as u32 && call.head.ret == 0 {
-            self.process.sockets.remove(&call.head.fd);
-        }
+        self.process.after(call);
     }
 
     fn lose(&mut self, count: u64, to: &mut impl Receiver) {

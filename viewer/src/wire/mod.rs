@@ -37,7 +37,23 @@ pub enum Step<'a, T> {
 
 /// Reads a little- or big-endian number of 1 to 8 bytes.
 #[must_use]
+#[inline]
 pub fn number(bytes: &[u8], big_endian: bool) -> u64 {
+    // The widths that C has are a load each.
+    match (bytes, big_endian) {
+        (&[byte], _) => u64::from(byte),
+        (&[a, b], false) => u64::from(u16::from_le_bytes([a, b])),
+        (&[a, b], true) => u64::from(u16::from_be_bytes([a, b])),
+        (&[a, b, c, d], false) => u64::from(u32::from_le_bytes([a, b, c, d])),
+        (&[a, b, c, d], true) => u64::from(u32::from_be_bytes([a, b, c, d])),
+        _ => wide(bytes, big_endian),
+    }
+}
+
+fn wide(bytes: &[u8], big_endian: bool) -> u64 {
+    if let Ok(all) = bytes.try_into() {
+        return if big_endian { u64::from_be_bytes(all) } else { u64::from_le_bytes(all) };
+    }
     let fold = |n: u64, b: &u8| (n << 8) | u64::from(*b);
     if big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nltests::artefacts::{artefacts, target_folder};
 use nltests::namespace::Namespace;
-use nltests::programs::{CHANGES, Program, QUERIES, VARYING, network};
+use nltests::programs::{BY_HAND, CHANGES, Program, QUERIES, VARYING, network};
 use nltests::run::run;
 use nltests::scratch::Scratch;
 use nltests::strace_text::{Likeness, as_system_call, compare, netlink_calls, parting};
@@ -32,6 +32,7 @@ fn both(
     network: &Namespace,
     strace: &std::path::Path,
     program: &Program,
+    options: &[&str],
 ) -> (Vec<String>, Vec<String>) {
     let scratch = Scratch::new();
     let (theirs, ours) = (scratch.path("strace"), scratch.path("ours"));
@@ -39,10 +40,13 @@ fn both(
     let mut command: Command = network.command(strace);
     command
         .args(["-ff", "--quiet=all", "-e", "trace=%network", "-e", "abbrev=none", "-s", "9999"])
+        .args(options)
         .arg("-o")
         .arg(&theirs)
         .arg(&artefacts().nlview)
-        .args(["-f", "strace", "-s", "9999", "-o"])
+        .args(["-f", "strace", "-s", "9999"])
+        .args(options)
+        .arg("-o")
         .arg(&ours)
         // The shell leaves its process to the program, so both have the process id it writes.
         .args(["--", "sh", "-c", "echo $$ >\"$0\"; exec \"$@\""])
@@ -75,11 +79,13 @@ fn without_process(line: &str) -> &str {
 fn the_text_is_that_of_strace() {
     let (Some(strace), Some(network)) = (strace(), network()) else { return };
     let (mut exact, mut more, mut wrong) = (0, 0, Vec::new());
-    let programs = QUERIES.iter().chain(VARYING).chain(CHANGES);
-    // What Python asks, libc asks for it: strace sees those messages, a preloaded library the call.
-    let programs = programs.filter(|p| p.program != "python3" && installed(&[p.program]));
+    // What Python asks there, libc asks for it: strace sees those messages, a preloaded library the call.
+    let tools = QUERIES.iter().chain(VARYING).chain(CHANGES).filter(|p| p.program != "python3");
+    let (programs, missing): (Vec<_>, Vec<_>) =
+        tools.chain(BY_HAND).partition(|p| installed(&[p.program]));
+    assert!(programs.len() >= 60 || !missing.is_empty(), "only {} programs", programs.len());
     for program in programs {
-        let (theirs, ours) = both(&network, &strace, program);
+        let (theirs, ours) = both(&network, &strace, program, &[]);
         if theirs.len() != ours.len() {
             wrong.push(format!(
                 "{program:?}: {} calls by strace, {} by us\n{}",
@@ -103,3 +109,36 @@ fn the_text_is_that_of_strace() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(exact > 50, "only {exact} calls were the same");
 }
+
+/// What stands behind the descriptors, before and after the socket has a port id.
+#[test]
+fn descriptors_are_those_of_strace() {
+    let (Some(strace), Some(network)) = (strace(), network()) else { return };
+    let programs = [
+        Program { program: "ip", arguments: &["route", "show", "table", "all"] },
+        Program { program: "python3", arguments: &["-c", UNBOUND] },
+    ];
+    let options = ["-y", "-yy", "--decode-fds=socket"];
+    let programs = programs.iter().map(|program| (program, &options[..]));
+    let programs = programs.chain(BY_HAND.iter().map(|program| (program, &["-yy"][..])));
+    for (program, options) in programs.filter(|(program, _)| installed(&[program.program])) {
+        for option in options {
+            let (theirs, ours) = both(&network, &strace, program, &[option]);
+            let ends = |lines: &[String]| -> Vec<String> {
+                let descriptor = |line: &String| line.split(", ").next().map(str::to_owned);
+                lines.iter().filter_map(descriptor).collect()
+            };
+            assert_eq!(ends(&theirs), ends(&ours), "{program:?} {option}");
+            assert!(ours.iter().any(|line| line.contains(":[")), "{ours:?}");
+        }
+    }
+}
+
+/// Sends before and after the kernel has given it a port id.
+const UNBOUND: &str = "
+import socket
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
+header = bytes.fromhex('10000000 0100 0100 00000000 00000000')
+for _ in range(2):
+    s.send(header)
+";

@@ -119,6 +119,16 @@ pub(super) enum Name<'n> {
 }
 
 /// The innermost frame that has brackets.
+#[inline]
 pub(super) fn top(frames: &mut [Frame]) -> Option<&mut Frame> {
+    match frames {
+        // Spelled out, since the innermost frame nearly always has some.
+        [around @ .., Frame::Clear] => top_around(around),
+        [.., innermost] => Some(innermost),
+        [] => None,
+    }
+}
+
+fn top_around(frames: &mut [Frame]) -> Option<&mut Frame> {
     frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Clear))
 }

@@ -135,11 +135,7 @@ impl<'l> Lines<'l> {
             Some(Frame::Clear) | None => {}
         }
         match name {
-            Name::Is(name) => {
-                out.extend_from_slice(b"{\"name\":\"");
-                escape::json_inner(out, name.as_bytes());
-                out.push(b'"');
-            }
+            Name::Is(name) => named(out, name),
             Name::Unknown => out.extend_from_slice(b"{\"name\":null"),
             Name::None => out.push(b'{'),
         }
@@ -153,6 +149,13 @@ impl<'l> Lines<'l> {
         let plain = matches!(slot, Slot::Plain);
         let bits = key.bits();
         let (in_element, comma) = match top(&mut self.scratch.frames) {
+            Some(Frame::Array { empty, waiting: false, .. }) => {
+                // Most values are members of structs and elements of arrays.
+                if !std::mem::take(empty) {
+                    self.out.push(b',');
+                }
+                (true, element(self.out, slot))
+            }
             Some(Frame::Message { keys }) if plain && keys.takes(bits) => {
                 keys.add(bits);
                 (false, true)
@@ -163,7 +166,7 @@ impl<'l> Lines<'l> {
                 keys.add(key.bits_in(*group));
                 (false, !std::mem::take(bare))
             }
-            Some(Frame::Array { waiting, .. }) if *waiting => {
+            Some(Frame::Array { waiting, .. }) => {
                 *waiting = false;
                 (true, true)
             }
@@ -209,6 +212,20 @@ impl<'l> Lines<'l> {
         }
     }
 
+    /// Writes a value that is an error's number; false if it is something else.
+    #[cold]
+    fn put_error(&mut self, value: &Value<'_>) -> bool {
+        let Some(number) = value.number().filter(|_| self.takes_error()) else { return false };
+        let number = i32::try_from(number).unwrap_or(i32::MIN).saturating_neg();
+        let name = match *value {
+            Value::Errno { name, .. } => name,
+            _ => None,
+        };
+        self.out.extend_from_slice(b",\"error\":");
+        error(self.out, name, number);
+        true
+    }
+
     /// The keys that say what a message is.
     fn head(&mut self, head: &MessageHead<'_>) {
         let out = &mut *self.out;
@@ -240,6 +257,35 @@ impl<'l> Lines<'l> {
         text::decimal(out, header.portid);
         out.push(b'}');
     }
+}
+
+/// Begins an object with a name. Names of specs need no escapes (`spec::load` sees to that).
+#[inline]
+fn named(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b"{\"name\":\"");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
+}
+
+/// Begins an array's element with the keys that say where it stands. Returns whether it has any.
+#[inline]
+fn element(out: &mut Vec<u8>, slot: Slot<'_>) -> bool {
+    match slot {
+        Slot::Plain => {
+            out.push(b'{');
+            return false;
+        }
+        Slot::Field(name) => named(out, name),
+        Slot::Index(index, name, _) => {
+            match name {
+                Some(name) => named(out, name),
+                None => out.extend_from_slice(b"{\"name\":null"),
+            }
+            out.extend_from_slice(b",\"index\":");
+            text::decimal(out, index);
+        }
+    }
+    true
 }
 
 fn string_or_null(out: &mut Vec<u8>, text: Option<&str>) {
@@ -366,8 +412,9 @@ impl Visitor for Lines<'_> {
         if head.fixed_header {
             self.out.extend_from_slice(b"{\"name\":");
         }
-        escape::json(self.out, head.name.as_bytes());
-        self.out.extend_from_slice(b",\"fields\":[");
+        self.out.push(b'"');
+        self.out.extend_from_slice(head.name.as_bytes());
+        self.out.extend_from_slice(b"\",\"fields\":[");
         self.scratch.frames.push(Frame::array(match (head.fixed_header, in_element) {
             (true, true) => b"]}}",
             (true, false) | (false, true) => b"]}",
@@ -388,18 +435,14 @@ impl Visitor for Lines<'_> {
         }
     }
 
+    #[inline(always)]
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
-        if self.control
-            && let Some(number) = value.number()
-            && self.takes_error()
-        {
-            let number = i32::try_from(number).unwrap_or(i32::MIN).saturating_neg();
-            let name = match *value {
-                Value::Errno { name, .. } => name,
-                _ => None,
-            };
-            self.out.extend_from_slice(b",\"error\":");
-            return error(self.out, name, number);
+        if self.control {
+            // A copy, so that in all other cases the value need not be in memory.
+            let value = *value;
+            if self.put_error(&value) {
+                return;
+            }
         }
         let in_element = self.place(slot, Key::Value);
         value::put(self.out, value);

@@ -3,8 +3,8 @@ use crate::decode::{
     AttrHead, Issue, IssueKind, List, Nlmsghdr, Opaque, Slot, StructHead, StructStyle, TextKind,
     Value, Visitor,
 };
-use crate::output::TimeStyle;
 use crate::output::samples::{self, Samples};
+use crate::output::{Descriptors, TimeStyle};
 use nlproto::CallHead;
 use serde_json::Value as Parsed;
 
@@ -15,6 +15,7 @@ const STYLE: Style = Style {
     time: TimeStyle::None,
     width: None,
     show_secrets: false,
+    descriptors: Descriptors::Number,
 };
 
 fn lines(out: &[u8]) -> Result<Vec<Parsed>, serde_json::Error> {
@@ -247,6 +248,16 @@ impl Random {
         self.0 % n
     }
 
+    /// What a spec may call something.
+    fn name(&mut self) -> String {
+        let printable = b' '..=b'~';
+        self.bytes()
+            .into_iter()
+            .filter(|b| printable.contains(b) && !matches!(b, b'"' | b'\\'))
+            .map(char::from)
+            .collect()
+    }
+
     fn bytes(&mut self) -> Vec<u8> {
         let len = self.below(12);
         (0..len).map(|_| u8::try_from(self.below(256)).unwrap_or(0)).collect()
@@ -257,7 +268,7 @@ impl Random {
 fn anything(random: &mut Random, v: &mut Lines<'_>, depth: u64) {
     for _ in 0..random.below(4) {
         let bytes = random.bytes();
-        let name = String::from_utf8_lossy(&bytes).into_owned();
+        let name = random.name();
         let slot = match random.below(3) {
             0 => Slot::Plain,
             1 => Slot::Field(&name),

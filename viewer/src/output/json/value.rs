@@ -5,6 +5,7 @@ use crate::output::guess::{Guess, guess};
 use crate::output::{escape, text};
 
 /// Appends a value, and where it does not say all, `,"raw":…`.
+#[inline(always)]
 pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
     match *value {
         Value::Present => out.extend_from_slice(b"true"),
@@ -36,6 +37,14 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
         }
         Value::Flags { v, set, more, .. } => {
             flags(out, v, set, more);
+            raw_number(out, v);
+        }
+        Value::NamedPart { v, name, rest, .. } => {
+            out.push(b'[');
+            constant(out, name);
+            out.push(b',');
+            quoted(out, |out| text::hex(out, rest, 0));
+            out.push(b']');
             raw_number(out, v);
         }
         Value::Split { v, high, low, .. } => {
@@ -120,7 +129,7 @@ pub(super) fn flags(out: &mut Vec<u8>, v: u64, set: &Enum, more: Option<&Enum>) 
                 out.push(b',');
             }
             any = true;
-            escape::json(out, name.as_bytes());
+            constant(out, name);
         };
         let mut rest = set.flags(v, &mut each);
         if let Some(more) = more
@@ -174,6 +183,13 @@ fn maybe(out: &mut Vec<u8>, bytes: &[u8]) {
         Guess::Number(number) => text::decimal(out, number),
         Guess::Text(text) => drop(escape::json(out, text)),
     }
+}
+
+/// Appends a name of a spec, which needs no escapes (`spec::load` sees to that).
+fn constant(out: &mut Vec<u8>, name: &str) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
 }
 
 /// Appends in quotes what needs no escapes.

@@ -10,7 +10,7 @@ use crate::decode::{Direction, Engine, is_whole};
 use crate::output::socket_names::{
     self, AF_NETLINK, MSG_FLAGS, SOCK_FLAGS, SOCK_TYPE_MASK, SOL_NETLINK,
 };
-use crate::output::{CallRecord, Style};
+use crate::output::{CallRecord, Descriptors, Style};
 
 /// Writes one call.
 pub(super) struct Arguments<'a, 'o> {
@@ -83,7 +83,7 @@ impl Arguments<'_, '_> {
                 self.address_len();
             }
             Function::Setsockopt | Function::Getsockopt => self.option(),
-            Function::Close => signed(self.out, i64::from(head.fd)),
+            Function::Close => self.bare_fd(),
             Function::Getifaddrs
             | Function::IfNameindex
             | Function::Getaddrinfo
@@ -103,8 +103,38 @@ impl Arguments<'_, '_> {
 
     /// The descriptor, and the comma after it.
     fn fd(&mut self) {
-        signed(self.out, i64::from(self.record.call.head.fd));
+        self.bare_fd();
         self.comma();
+    }
+
+    fn bare_fd(&mut self) {
+        signed(self.out, i64::from(self.record.call.head.fd));
+        self.behind_fd();
+    }
+
+    /// What the call's descriptor stands for: `<NETLINK:[ROUTE:1234]>`, or with the inode where there
+    /// is no port id yet.
+    fn behind_fd(&mut self) {
+        let head = &self.record.call.head;
+        let Some(socket) = self.record.socket.filter(|socket| socket.inode != 0) else { return };
+        let portid = self.record.process.portid_before(head.fd);
+        match (self.style.descriptors, portid) {
+            (Descriptors::Number, _) => return,
+            (Descriptors::Path, _) => self.text("<socket:["),
+            (Descriptors::Socket, _) => self.text("<NETLINK:["),
+        }
+        match (self.style.descriptors, portid) {
+            (Descriptors::Socket, Some(portid)) => {
+                match socket_names::protocol_name(socket.protocol) {
+                    Some(name) => self.text(name.strip_prefix("NETLINK_").unwrap_or(name)),
+                    None => signed(self.out, i64::from(socket.protocol)),
+                }
+                self.out.push(b':');
+                dec(self.out, u64::from(portid));
+            }
+            _ => dec(self.out, socket.inode),
+        }
+        self.text("]>");
     }
 
     fn flags(&mut self, table: &[(i32, &'static str)], v: i32) {
@@ -133,6 +163,9 @@ impl Arguments<'_, '_> {
         }
         signed(self.out, head.ret);
         if head.errno == 0 {
+            if self.record.function == Function::Socket {
+                self.behind_fd();
+            }
             return;
         }
         self.out.push(b' ');
@@ -276,19 +309,27 @@ impl Arguments<'_, '_> {
             Function::SpliceTo => (other, head.fd),
             _ => (head.fd, other),
         };
-        signed(self.out, i64::from(ends.0));
+        self.end_fd(ends.0);
         if self.record.function == Function::Sendfile {
             self.comma();
-            signed(self.out, i64::from(ends.1));
+            self.end_fd(ends.1);
             self.text(", NULL, ");
             dec(self.out, head.buf_len);
         } else {
             self.text(", NULL, ");
-            signed(self.out, i64::from(ends.1));
+            self.end_fd(ends.1);
             self.text(", NULL, ");
             dec(self.out, head.buf_len);
             self.comma();
             hex(self.out, u64::from(head.flags.cast_unsigned()));
+        }
+    }
+
+    /// One of the two descriptors that bytes moved between. The other is not the call's socket.
+    fn end_fd(&mut self, fd: i32) {
+        signed(self.out, i64::from(fd));
+        if fd == self.record.call.head.fd {
+            self.behind_fd();
         }
     }
 

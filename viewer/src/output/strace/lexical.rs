@@ -6,11 +6,13 @@ use crate::decode::{TextKind, Value};
 use crate::output::text;
 
 /// Writes an unsigned decimal.
+#[inline]
 pub(super) fn dec(out: &mut Vec<u8>, v: u64) {
     text::decimal(out, v);
 }
 
 /// Writes a signed decimal.
+#[inline]
 pub(super) fn signed(out: &mut Vec<u8>, v: i64) {
     text::decimal(out, v);
 }

@@ -18,32 +18,48 @@ use crate::output::text;
 /// What is open, so that separators and closing brackets come right.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Level {
-    close: Option<u8>,
-    items: usize,
-    /// A struct that is cut short: shown by its first member alone.
-    short: bool,
-    /// Not shown at all.
-    muted: bool,
+    /// The bracket that closes it; 0 for none.
+    close: u8,
+    state: u8,
+}
+
+/// It has an item, so that the next one needs a separator.
+const ANY: u8 = 1;
+/// Its items are separated at all.
+const SEPARATES: u8 = 2;
+/// A struct that is cut short: shown by its first member alone.
+const SHORT: u8 = 4;
+/// Not shown at all.
+const MUTED: u8 = 8;
+
+impl Level {
+    /// What is around the outermost item.
+    const OUTSIDE: Self = Self { close: 0, state: 0 };
+
+    const fn is(self, state: u8) -> bool {
+        self.state & state == state
+    }
 }
 
 /// Writes a buffer's text into `out`.
 pub(super) struct Text<'o> {
     out: &'o mut Vec<u8>,
+    /// The levels around the innermost one.
     levels: &'o mut Vec<Level>,
+    top: Level,
     limit: usize,
     show_secrets: bool,
     /// A member's name has just been written; its value follows without a separator.
     named: bool,
+    /// Values need a second look, for one of the next two reasons.
+    special: bool,
     /// A `struct sock_filter` whose members are coming.
     instruction: Option<Instruction>,
     /// A `struct inet_diag_sockopt`.
     socket_options: Wait,
-    /// The innermost attribute's C name is one whose flags strace shows as a number first.
-    verbose: bool,
+    /// The value that comes next is a number, with its name in a comment.
+    number_first: bool,
 }
-
-/// Attributes whose flags strace shows as a number, with the names in a comment.
-const VERBOSE: &[&str] = &["INET_DIAG_SHUTDOWN"];
 
 /// How far a struct has come whose unknown rest strace shows by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,86 +80,104 @@ impl<'o> Text<'o> {
         Self {
             out,
             levels,
+            top: Level::OUTSIDE,
             limit,
             show_secrets,
             named: false,
+            special: false,
             instruction: None,
             socket_options: Wait::No,
-            verbose: false,
+            number_first: false,
         }
     }
 
     /// Whether what comes now is to be left out.
-    fn muted(&self) -> bool {
-        self.levels.last().is_some_and(|top| top.muted || (top.short && top.items > 0))
+    #[inline]
+    const fn muted(&self) -> bool {
+        self.top.is(MUTED) || self.top.is(SHORT | ANY)
     }
 
     /// Begins an item of the innermost level.
+    #[inline]
     fn item(&mut self) {
-        if std::mem::take(&mut self.named) {
+        if self.named {
+            self.named = false;
             return;
         }
-        if let Some(top) = self.levels.last_mut() {
-            if top.items > 0 {
-                self.out.extend_from_slice(b", ");
-            }
-            top.items = top.items.saturating_add(1);
+        if self.top.is(ANY) {
+            self.out.extend_from_slice(b", ");
+        } else if self.top.is(SEPARATES) {
+            self.top.state |= ANY;
         }
     }
 
-    fn open(&mut self, brackets: Option<(u8, u8)>, items: usize, short: bool) {
+    /// Opens a level, in brackets if it has some. `any` says that its first item is written with it.
+    #[inline]
+    fn open(&mut self, brackets: Option<(u8, u8)>, any: bool, short: bool) {
+        let mut level = Level { close: 0, state: if any { SEPARATES | ANY } else { SEPARATES } };
         // What has a name by now is shown, also in a struct of which only that is.
         if !self.named && self.muted() {
-            self.levels.push(Level { close: None, items: 0, short: false, muted: true });
-            return;
+            level.state |= MUTED;
+        } else {
+            self.item();
+            if let Some((open, close)) = brackets {
+                self.out.push(open);
+                level.close = close;
+            }
+            if short {
+                level.state |= SHORT;
+            }
         }
-        self.item();
-        if let Some((open, _)) = brackets {
-            self.out.push(open);
-        }
-        let close = brackets.map(|(_, close)| close);
-        self.levels.push(Level { close, items, short, muted: false });
+        self.levels.push(self.top);
+        self.top = level;
     }
 
+    #[inline]
     fn close(&mut self) {
-        let Some(level) = self.levels.pop() else { return };
-        if level.short {
-            if level.items > 0 {
+        let level = self.top;
+        self.top = self.levels.pop().unwrap_or(Level::OUTSIDE);
+        if level.is(SHORT) {
+            if level.is(ANY) {
                 self.out.extend_from_slice(b", ");
             }
             self.out.extend_from_slice(b"...");
         }
-        self.out.extend(level.close);
+        if level.close != 0 {
+            self.out.push(level.close);
+        }
     }
 
+    #[inline]
     fn field(&mut self, name: &str) {
         self.item();
-        if name.is_empty() {
-            return;
+        if !name.is_empty() {
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.push(b'=');
         }
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.push(b'=');
     }
 
+    #[inline(always)]
     fn slot(&mut self, slot: Slot<'_>) {
         match slot {
             Slot::Plain => self.item(),
             Slot::Field(name) => self.field(name),
-            Slot::Index(index, name, label) => {
-                self.item();
-                self.out.push(b'[');
-                match name {
-                    Some(name) => self.out.extend_from_slice(name.as_bytes()),
-                    None => {
-                        dec(self.out, index);
-                        if let Some(label) = label {
-                            comment(self.out, label);
-                        }
-                    }
+            Slot::Index(index, name, label) => self.index(index, name, label),
+        }
+    }
+
+    fn index(&mut self, index: u64, name: Option<&str>, label: Option<&str>) {
+        self.item();
+        self.out.push(b'[');
+        match name {
+            Some(name) => self.out.extend_from_slice(name.as_bytes()),
+            None => {
+                dec(self.out, index);
+                if let Some(label) = label {
+                    comment(self.out, label);
                 }
-                self.out.extend_from_slice(b"]=");
             }
         }
+        self.out.extend_from_slice(b"]=");
     }
 
     /// Runs `write` between `htons(` and `)` for a number in network order.
@@ -161,10 +195,17 @@ impl<'o> Text<'o> {
         }
     }
 
+    #[inline]
     fn named_number(&mut self, v: u64, name: Option<&str>, label: Option<&str>) {
         match name {
+            Some(name) if self.number_first => {
+                self.number_first = false;
+                hex(self.out, v);
+                comment(self.out, name);
+            }
             Some(name) => self.out.extend_from_slice(name.as_bytes()),
             None => {
+                self.number_first = false;
                 hex(self.out, v);
                 if let Some(label) = label {
                     comment(self.out, label);
@@ -174,10 +215,10 @@ impl<'o> Text<'o> {
     }
 
     fn flags(&mut self, v: u64, set: &Enum, more: Option<&Enum>, label: Option<&str>) {
-        if self.verbose && v != 0 {
+        if std::mem::take(&mut self.number_first) && v != 0 {
             hex(self.out, v);
             self.out.extend_from_slice(b" /* ");
-            let known = set.flags(v, &mut |_name| {}) != v;
+            let known = set.flags(v, |_name: &str| {}) != v;
             match (known, label) {
                 (false, Some(label)) => self.out.extend_from_slice(label.as_bytes()),
                 _ => self.flag_names(v, set, more, None),
@@ -197,7 +238,9 @@ impl<'o> Text<'o> {
             out.extend_from_slice(name.as_bytes());
         };
         let mut left = set.flags(v, &mut one);
-        if let Some(more) = more.filter(|_| left != 0) {
+        if let Some(more) = more
+            && left != 0
+        {
             left = more.flags(left, &mut one);
         }
         if any && left != 0 {
@@ -239,7 +282,11 @@ impl<'o> Text<'o> {
         if v > 0 {
             let whole = v.checked_div(per_second).unwrap_or(0);
             let part = v.checked_rem(per_second).unwrap_or(0);
-            comment(self.out, &format!("{whole}.{part:0digits$} s"));
+            self.out.extend_from_slice(b" /* ");
+            dec(self.out, whole);
+            self.out.push(b'.');
+            text::padded(self.out, part, digits);
+            self.out.extend_from_slice(b" s */");
         }
     }
 
@@ -308,7 +355,7 @@ impl Visitor for Text<'_> {
 
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         let bracket = (!head.payload.is_empty()).then_some((b'[', b']'));
-        self.open(bracket, 1, false);
+        self.open(bracket, true, false);
         if self.muted() {
             return;
         }
@@ -332,7 +379,7 @@ impl Visitor for Text<'_> {
 
     fn list_begin(&mut self, list: List, many: bool) {
         let bracket = (many || list == List::Array).then_some((b'[', b']'));
-        self.open(bracket, 0, false);
+        self.open(bracket, false, false);
     }
 
     fn list_end(&mut self, _list: List, _many: bool) {
@@ -341,7 +388,7 @@ impl Visitor for Text<'_> {
 
     fn attr_begin(&mut self, head: &AttrHead<'_>) {
         let bracket = (!head.payload.is_empty()).then_some((b'[', b']'));
-        self.open(bracket, 1, false);
+        self.open(bracket, true, false);
         if self.muted() {
             return;
         }
@@ -362,11 +409,13 @@ impl Visitor for Text<'_> {
         }
         self.named_number(u64::from(head.number()), head.name, head.label);
         self.out.push(b'}');
-        self.verbose = head.name.is_some_and(|name| VERBOSE.contains(&name));
     }
 
     fn attr_end(&mut self) {
-        self.socket_options = Wait::No;
+        if self.special {
+            self.socket_options = Wait::No;
+            self.special = false;
+        }
         self.close();
     }
 
@@ -375,26 +424,34 @@ impl Visitor for Text<'_> {
             self.slot(slot);
             self.named = true;
         }
-        if head.name == "sock_filter" && !self.muted() {
-            self.named = false;
-            self.instruction = Some(Instruction::default());
-            return;
+        match head.name {
+            "sock_filter" if !self.muted() => {
+                self.named = false;
+                self.special = true;
+                self.instruction = Some(Instruction::default());
+                return;
+            }
+            "inet_diag_sockopt" => {
+                self.special = true;
+                self.socket_options = Wait::Members;
+            }
+            _ => {}
         }
-        if head.name == "inet_diag_sockopt" {
-            self.socket_options = Wait::Members;
-        }
-        // Without a C name it is no struct, just values that belong together.
-        let row = head.style != StructStyle::Members;
-        let braces = (row || !head.name.is_empty()).then_some((b'{', b'}'));
-        self.open(braces, 0, head.short);
+        // Without a C name it is no struct, just values that belong together, unless strace takes it for one.
+        let is_one =
+            head.style != StructStyle::Members || head.fixed_header || !head.name.is_empty();
+        let braces = is_one.then_some((b'{', b'}'));
+        self.open(braces, false, head.short);
     }
 
     fn struct_end(&mut self) {
-        if let Some(instruction) = self.instruction.take() {
-            return instruction.write(self.out);
-        }
-        if self.socket_options == Wait::Members {
-            self.socket_options = Wait::Rest;
+        if self.special {
+            if let Some(instruction) = self.instruction.take() {
+                return instruction.write(self.out);
+            }
+            if self.socket_options == Wait::Members {
+                self.socket_options = Wait::Rest;
+            }
         }
         self.close();
     }
@@ -406,46 +463,90 @@ impl Visitor for Text<'_> {
         }
     }
 
+    fn number_first(&mut self) {
+        self.number_first = true;
+    }
+
+    #[inline(always)]
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
-        if let (Wait::Rest, Value::Bytes { bytes, .. }) = (self.socket_options, value) {
-            if bytes.iter().any(|b| *b != 0) {
-                self.item();
-                let last = bytes.len().saturating_add(1);
-                self.out.extend_from_slice(format!("/* bytes 2..{last} */ ").as_bytes());
-                hex_string(self.out, bytes, self.limit);
+        if self.special {
+            // A copy, so that in all other cases the value need not be in memory.
+            let (slot, value) = (slot, *value);
+            if self.special_value(slot, &value) {
+                return;
             }
-            return;
         }
         let nothing =
             matches!(value, Value::Present | Value::Bytes { why: Opaque::Unreachable, .. });
         if nothing || self.muted() {
             return;
         }
-        if let (Some(instruction), Slot::Field(name)) = (&mut self.instruction, slot) {
-            let v = value.number().and_then(|v| u64::try_from(v).ok());
-            return instruction.set(name, v.unwrap_or(0));
+        match (slot, value) {
+            (Slot::Field(name), Value::Ipv6(address)) => {
+                self.item();
+                self.out.extend_from_slice(b"inet_pton(AF_INET6, \"");
+                ipv6(self.out, *address);
+                self.out.extend_from_slice(b"\", &");
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b')');
+            }
+            _ => {
+                self.slot(slot);
+                self.plain(value);
+            }
         }
-        if let (Slot::Field(name), Value::Ipv6(address)) = (slot, value) {
-            self.item();
-            self.out.extend_from_slice(b"inet_pton(AF_INET6, \"");
-            ipv6(self.out, *address);
-            self.out.extend_from_slice(b"\", &");
-            self.out.extend_from_slice(name.as_bytes());
-            return self.out.push(b')');
+    }
+}
+
+impl Text<'_> {
+    /// Writes a value of one of the structs that strace has forms of its own for. Returns whether it
+    /// is one.
+    #[cold]
+    fn special_value(&mut self, slot: Slot<'_>, value: &Value<'_>) -> bool {
+        match (self.socket_options, value) {
+            (Wait::Rest, Value::Bytes { bytes, .. }) => {
+                if bytes.iter().any(|b| *b != 0) {
+                    self.item();
+                    let last = bytes.len().saturating_add(1);
+                    self.out.extend_from_slice(format!("/* bytes 2..{last} */ ").as_bytes());
+                    hex_string(self.out, bytes, self.limit);
+                }
+                return true;
+            }
+            (Wait::Members, _) if matches!(slot, Slot::Field("unused")) && !self.muted() => {
+                self.slot(slot);
+                self.plain(value);
+                comment(self.out, "bits 3..8");
+                return true;
+            }
+            _ => {}
         }
-        self.slot(slot);
-        self.plain(value);
-        if self.socket_options == Wait::Members && matches!(slot, Slot::Field("unused")) {
-            comment(self.out, "bits 3..8");
+        match (&mut self.instruction, slot) {
+            (Some(instruction), Slot::Field(name)) => {
+                let v = value.number().and_then(|v| u64::try_from(v).ok());
+                instruction.set(name, v.unwrap_or(0));
+                true
+            }
+            _ => false,
         }
     }
 }
 
 impl Text<'_> {
     /// Writes a value's text alone.
+    #[inline(always)]
     fn plain(&mut self, value: &Value<'_>) {
         match *value {
             Value::Present => {}
+            Value::Uint { v, order: Order::Host, hint: Hint::None, .. } => dec(self.out, v),
+            Value::Uint { v, size, order: Order::Host, hint } => self.unsigned(v, size, hint),
+            Value::Int { v, order: Order::Host, .. } => signed(self.out, v),
+            Value::Enum { v, order: Order::Host, name, label, .. } => {
+                self.named_number(v, name, label);
+            }
+            Value::Flags { v, order: Order::Host, set, more, label, .. } => {
+                self.flags(v, set, more, label);
+            }
             Value::Uint { v, size, order, hint } => {
                 self.ordered(order, size, |t| t.unsigned(v, size, hint));
             }
@@ -461,6 +562,11 @@ impl Text<'_> {
             Value::Flags { v, size, order, set, more, label } => {
                 self.ordered(order, size, |t| t.flags(v, set, more, label));
             }
+            Value::NamedPart { size, order, name, rest, .. } => self.ordered(order, size, |t| {
+                t.out.extend_from_slice(name.as_bytes());
+                t.out.push(b'|');
+                hex(t.out, rest);
+            }),
             Value::Split { high, low, shift, .. } => {
                 self.named_number(high.v, high.name, high.label);
                 self.out.extend_from_slice(b"<<");

@@ -172,6 +172,7 @@ impl<'b> Block<'b> {
     }
 
     /// Begins an item of this row, or of a new one without a name if others came after it.
+    #[inline]
     pub(super) fn item(&mut self, row: usize) -> &mut Vec<u8> {
         if row.saturating_add(1) != self.scratch.rows.count() {
             let fresh = self.scratch.rows.begin(self.depth, NOWHERE, |_| {});
@@ -180,8 +181,24 @@ impl<'b> Block<'b> {
         self.scratch.rows.item()
     }
 
+    #[inline(always)]
     pub(super) fn put(&mut self, row: usize, value: &Value<'_>) {
         self.item(row);
+        value::put(&mut self.scratch.rows, self.look, value);
+    }
+
+    /// A value that stands in nothing: an error's number, or a row of its own.
+    #[cold]
+    pub(super) fn loose_value(&mut self, value: &Value<'_>) {
+        if self.in_error()
+            && let Some(number) = value.number().and_then(|n| i32::try_from(n).ok())
+            && let Some(message) = &mut self.message
+            && message.error.is_none()
+        {
+            message.error = Some(number);
+            return;
+        }
+        self.loose_row();
         value::put(&mut self.scratch.rows, self.look, value);
     }
 
@@ -191,6 +208,7 @@ impl<'b> Block<'b> {
     }
 
     /// A named item: a struct's member, or an array's element with a meaning.
+    #[inline(always)]
     pub(super) fn member(&mut self, row: usize, name: &[u8], value: Option<&Value<'_>>) {
         let look = self.look;
         let out = self.item(row);
@@ -203,6 +221,7 @@ impl<'b> Block<'b> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn field(&mut self, name: &str, value: &Value<'_>) {
         let Some((Frame::Struct { row, fixed_header, shown, zeros, all, bare, .. }, _)) =
             self.scratch.frames.last_mut()
@@ -236,6 +255,7 @@ impl<'b> Block<'b> {
         self.member(row, short, Some(value));
     }
 
+    #[inline(always)]
     pub(super) fn element(&mut self, slot: Slot<'_>, value: &Value<'_>) {
         let Some((Frame::Array { row, open, zeros, .. }, _)) = self.scratch.frames.last_mut()
         else {

@@ -6,8 +6,9 @@
 //!         IFLA_STATS64       rx_packets 12  rx_bytes 4711  tx_packets 9
 //!                            tx_bytes 900   a value of many items breaks between them
 //! ```
-//! Rows are written as the lines that they become if every name is short and every value fits. Most
-//! blocks are so, and are copied whole. What is kept of each row allows to lay out the others again.
+//! Rows are written as the lines that they become if every value fits, and begins where those of the last
+//! block of this kind did. Most blocks are so, and are copied whole. What is kept of each row allows to lay
+//! out the others again.
 
 use crate::output::paint::{self, Paint, Role};
 
@@ -38,6 +39,8 @@ struct Row {
     value: usize,
     /// Which break is the value's first.
     breaks: usize,
+    /// Whether its line is not what is to be printed, whatever the others are.
+    odd: bool,
     hidden: bool,
 }
 
@@ -47,8 +50,11 @@ impl Row {
     }
 }
 
+/// Kinds of blocks whose columns are remembered; others share theirs with one of them.
+const KINDS: usize = 256;
+
 /// The rows of a block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rows {
     text: Vec<u8>,
     rows: Vec<Row>,
@@ -56,11 +62,39 @@ pub(super) struct Rows {
     breaks: Vec<usize>,
     /// Whether the next item goes on where the last one ended.
     glued: bool,
-    /// Whether the text is not what is to be printed.
+    /// Whether some line is not what is to be printed.
     stale: bool,
+    /// Whether some line is not to be printed at all.
+    hides: bool,
+    /// Where values begin in the lines as they are written.
+    column: usize,
+    /// Columns of the longest name, with what is before it.
+    longest: usize,
+    /// Where values began in the last block of each kind.
+    columns: [usize; KINDS],
+    kind: usize,
     /// Whether names have colours, which take no columns. Names are ASCII, as C is.
     colored: bool,
     right: usize,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self {
+            text: Vec::new(),
+            rows: Vec::new(),
+            breaks: Vec::new(),
+            glued: false,
+            stale: false,
+            hides: false,
+            column: MIN_COLUMN,
+            longest: 0,
+            columns: [MIN_COLUMN; KINDS],
+            kind: 0,
+            colored: false,
+            right: PLAIN_WIDTH,
+        }
+    }
 }
 
 impl Rows {
@@ -77,6 +111,14 @@ impl Rows {
         self.breaks.clear();
         self.glued = false;
         self.stale = false;
+        self.hides = false;
+        self.longest = 0;
+    }
+
+    /// Says of what kind the next block is: its rows are likely as long as the last one's.
+    pub(super) fn expect(&mut self, kind: u16) {
+        self.kind = usize::from(kind) & KINDS.saturating_sub(1);
+        self.column = self.columns.get(self.kind).copied().unwrap_or(MIN_COLUMN);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,14 +145,17 @@ impl Rows {
         let name_end = self.text.len();
         let name = self.text.get(name_start..).unwrap_or(&[]);
         let columns = if self.colored { paint::columns(name) } else { name.len() };
+        let columns = indent.saturating_add(columns);
+        self.longest = self.longest.max(columns);
         self.rows.push(Row {
             depth,
             at,
             name_start,
             name_end,
-            name_columns: indent.saturating_add(columns),
+            name_columns: columns,
             value: name_end,
             breaks: self.breaks.len(),
+            odd: false,
             hidden: false,
         });
         self.glued = false;
@@ -119,24 +164,25 @@ impl Rows {
 
     /// Ends the last row's line.
     fn end_row(&mut self) {
-        let Some(row) = self.rows.last() else { return };
+        let Some(row) = self.rows.last_mut() else { return };
         let line = self.text.len().saturating_sub(row.name_start);
         // Bytes are at least as many as columns, so what fits as bytes fits.
-        self.stale |= line.saturating_add(INDENT).saturating_add(row.depth.saturating_mul(2))
+        row.odd = line.saturating_add(INDENT).saturating_add(row.depth.saturating_mul(2))
             > self.right
-            || row.name_columns.saturating_add(GAP.len()) > MIN_COLUMN
             || !row.is_named();
+        self.stale |= row.odd;
         self.text.push(b'\n');
     }
 
     /// Begins an item of the last row's value; what is appended to the result is its text.
+    #[inline]
     pub(super) fn item(&mut self) -> &mut Vec<u8> {
         if !self.glued
             && let Some(row) = self.rows.last_mut()
         {
             if row.value == self.text.len() {
                 if row.is_named() {
-                    let pad = MIN_COLUMN.saturating_sub(row.name_columns);
+                    let pad = self.column.saturating_sub(row.name_columns);
                     spaces(&mut self.text, pad.max(GAP.len()));
                 }
                 row.value = self.text.len();
@@ -163,7 +209,7 @@ impl Rows {
     pub(super) fn hide_from(&mut self, first: usize) {
         for row in self.rows.iter_mut().skip(first) {
             row.hidden = true;
-            self.stale = true;
+            self.hides = true;
         }
     }
 
@@ -198,11 +244,15 @@ impl Rows {
         self.text.get(row.name_start..row.name_end).unwrap_or(&[])
     }
 
+    /// Where the line of a row begins in the text.
+    fn line_start(&self, index: usize) -> usize {
+        self.rows.get(index).map_or(self.text.len(), |row| {
+            row.name_start.saturating_sub(INDENT).saturating_sub(row.depth.saturating_mul(2))
+        })
+    }
+
     fn value(&self, index: usize, row: &Row) -> &[u8] {
-        let next = self.rows.get(index.saturating_add(1));
-        let line_end = next.map_or(self.text.len(), |next| {
-            next.name_start.saturating_sub(INDENT).saturating_sub(next.depth.saturating_mul(2))
-        });
+        let line_end = self.line_start(index.saturating_add(1));
         let value = self.text.get(row.value..line_end).unwrap_or(&[]);
         value.strip_suffix(b"\n").unwrap_or(value)
     }
@@ -210,27 +260,51 @@ impl Rows {
     /// Appends the rows as lines, and forgets them.
     pub(super) fn flush(&mut self, out: &mut Vec<u8>, paint: Paint, width: Option<usize>) {
         self.end_row();
-        if self.stale {
-            self.lay_out(out, paint, width);
+        if self.hides {
+            let visible = self.rows.iter().filter(|row| !row.hidden);
+            self.longest = visible.map(|row| row.name_columns).max().unwrap_or(0);
+        }
+        let column = self.longest.saturating_add(GAP.len()).clamp(MIN_COLUMN, MAX_COLUMN);
+        let moved = self.hides || column != self.column;
+        if self.stale || moved {
+            self.lay_out(out, (column, moved), paint, width);
         } else {
             out.extend_from_slice(&self.text);
+        }
+        if let Some(known) = self.columns.get_mut(self.kind) {
+            *known = column;
         }
         self.clear();
     }
 
-    fn lay_out(&self, out: &mut Vec<u8>, paint: Paint, width: Option<usize>) {
-        let visible = self.rows.iter().filter(|row| !row.hidden);
-        let names = visible.map(|row| row.name_columns).max().unwrap_or(0);
-        let column = names.saturating_add(GAP.len()).clamp(MIN_COLUMN, MAX_COLUMN);
+    /// Appends lines with values that begin in `column`; whether that is another one than they were
+    /// written with is `moved`.
+    fn lay_out(
+        &self,
+        out: &mut Vec<u8>,
+        (column, moved): (usize, bool),
+        paint: Paint,
+        width: Option<usize>,
+    ) {
         let right = width.unwrap_or(PLAIN_WIDTH).max(column.saturating_add(MIN_VALUE));
         let layout = Layout { column, right, cut: width.is_some(), paint };
+        // Lines that are as they should be are copied together.
+        let mut copied = 0;
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.hidden) {
+            if !moved {
+                if !row.odd {
+                    continue;
+                }
+                let line = self.line_start(index);
+                out.extend_from_slice(self.text.get(copied..line).unwrap_or(&[]));
+                copied = self.line_start(index.saturating_add(1));
+            }
             let value = self.value(index, row);
             if value.is_empty() && !row.is_named() {
                 continue;
             }
-            spaces(out, INDENT.saturating_add(row.depth.saturating_mul(2)));
-            out.extend_from_slice(self.name(row));
+            let head = self.line_start(index)..row.name_end;
+            out.extend_from_slice(self.text.get(head).unwrap_or(&[]));
             if !value.is_empty() {
                 let mut from = row.name_columns;
                 if row.is_named() {
@@ -251,6 +325,9 @@ impl Rows {
                 }
             }
             out.push(b'\n');
+        }
+        if !moved {
+            out.extend_from_slice(self.text.get(copied..).unwrap_or(&[]));
         }
     }
 }
@@ -276,7 +353,8 @@ impl Layout {
         for (n, end) in ends.enumerate() {
             let item = value.get(item_start..end).unwrap_or(&[]);
             item_start = end.saturating_add(GAP.len());
-            let columns = paint::columns(item);
+            let plain = !self.paint.on() && item.is_ascii();
+            let columns = if plain { item.len() } else { paint::columns(item) };
             if n > 0 {
                 if at.saturating_add(GAP.len()).saturating_add(columns) <= self.right {
                     out.extend_from_slice(GAP);

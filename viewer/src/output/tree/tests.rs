@@ -1,5 +1,6 @@
 use super::*;
 use crate::decode::{Opaque, Slot, Value, Visitor};
+use crate::output::Descriptors;
 use crate::output::samples::{self, Samples};
 use nlproto::{CallHead, Function};
 
@@ -10,6 +11,7 @@ const STYLE: Style = Style {
     time: TimeStyle::None,
     width: None,
     show_secrets: false,
+    descriptors: Descriptors::Number,
 };
 
 fn received(style: &Style, feed: impl FnOnce(&mut Block<'_>)) -> String {
@@ -151,6 +153,29 @@ ip[4242] 3 ROUTE ◀ RTM_NEWLINK                                          seq 1 
       EMPTY
 "
     );
+}
+
+#[test]
+fn what_was_shown_before_changes_nothing() {
+    let mut tree = Tree::new(&STYLE);
+    let mut show = |feed: fn(&mut Block<'_>)| {
+        let mut out = Vec::new();
+        samples::call(
+            Function::Recvmsg,
+            &[0; 400],
+            &[],
+            |_| {},
+            |record| {
+                tree.show_call(None, record, &mut out, feed);
+            },
+        );
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    let long: fn(&mut Block<'_>) = |block| Samples::new().everything(block);
+    let short: fn(&mut Block<'_>) = |block| Samples::new().newlink(block);
+    let (first, second) = (show(long), show(short));
+    assert_eq!(first, received(&STYLE, long));
+    assert_eq!((show(short), show(long), show(long)), (second, first.clone(), first));
 }
 
 #[test]

@@ -10,12 +10,14 @@ use crate::output::{escape, text, time};
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Whether a value is the one that says nothing where it stands among others.
+#[inline(always)]
 pub(super) fn is_zero(value: &Value<'_>) -> bool {
     let zeros = |bytes: &[u8]| bytes.iter().all(|b| *b == 0);
     match value {
         Value::Uint { v, .. }
         | Value::Enum { v, .. }
         | Value::Sequence { v, .. }
+        | Value::NamedPart { v, .. }
         | Value::Flags { v, .. }
         | Value::Split { v, .. } => *v == 0,
         Value::Int { v, .. } => *v == 0,
@@ -32,6 +34,7 @@ pub(super) fn is_zero(value: &Value<'_>) -> bool {
 }
 
 /// Appends a value to the last item.
+#[inline(always)]
 pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
     let out = rows.text();
     match *value {
@@ -56,6 +59,11 @@ pub(super) fn put(rows: &mut Rows, look: &Look, value: &Value<'_>) {
             }
         }
         Value::Flags { v, set, more, .. } => flags(out, look, v, set, more),
+        Value::NamedPart { name, rest, .. } => {
+            look.paint.put(out, Role::Constant, name.as_bytes());
+            out.push(b' ');
+            text::decimal(out, rest);
+        }
         Value::Split { v, high, low, .. } => split(out, look, v, high, low),
         Value::Interface { index, name: Some(name) } => {
             look.paint.with(out, Role::Interface, |out| {
@@ -98,7 +106,11 @@ fn bitmap(rows: &mut Rows, look: &Look, bytes: &[u8], word: u8, set: Option<&Enu
     rows.text().push(b']');
 }
 
+#[inline]
 fn number(out: &mut Vec<u8>, look: &Look, v: u64, size: u8, hint: Hint) {
+    if hint == Hint::None {
+        return text::decimal(out, v);
+    }
     let unit: &[u8] = match hint {
         Hint::Hex => return text::hex(out, v, 0),
         Hint::HexPadded => return text::hex(out, v, usize::from(size).saturating_mul(2)),
@@ -213,7 +225,7 @@ fn tc_handle(out: &mut Vec<u8>, look: &Look, v: u64) {
 fn named(
     out: &mut Vec<u8>,
     look: &Look,
-    v: impl itoa::Integer,
+    v: impl itoa::Integer + TryInto<u8>,
     name: Option<&str>,
     label: Option<&str>,
 ) {

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::block::{Block, Frame, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_OFFS, NOWHERE};
 use super::head::{self, Message};
-use super::value;
 use crate::decode::{
     AttrHead, Issue, IssueKind, List, MessageHead, Order, Slot, StructHead, StructStyle, Value,
     Visitor,
@@ -51,6 +50,7 @@ impl Visitor for Block<'_> {
         if !message.is_control() {
             head::message(self.out, self.look, self.scratch, head);
         }
+        self.scratch.rows.expect(head.header.ty);
         self.message = Some(message);
         self.push(Frame::Message);
     }
@@ -234,9 +234,14 @@ impl Visitor for Block<'_> {
         }
     }
 
+    #[inline(always)]
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
         match (self.scratch.frames.last(), slot) {
-            (Some((Frame::Extack(number), _)), _) => self.extack(*number, value),
+            (Some((Frame::Extack(number), _)), _) => {
+                // Copies here and below, so that other values need not be in memory.
+                let (number, value) = (*number, *value);
+                self.extack(number, &value);
+            }
             (Some((Frame::Struct { .. }, _)), Slot::Field(name)) => self.field(name, value),
             (Some((Frame::Lines, _)), Slot::Field(name)) => self.line(name, value),
             (Some((Frame::Array { .. }, _)), slot) => self.element(slot, value),
@@ -244,16 +249,8 @@ impl Visitor for Block<'_> {
                 self.put(*row, value);
             }
             _ => {
-                if self.in_error()
-                    && let Some(number) = value.number().and_then(|n| i32::try_from(n).ok())
-                    && let Some(message) = &mut self.message
-                    && message.error.is_none()
-                {
-                    message.error = Some(number);
-                    return;
-                }
-                self.loose_row();
-                value::put(&mut self.scratch.rows, self.look, value);
+                let value = *value;
+                self.loose_value(&value);
             }
         }
     }

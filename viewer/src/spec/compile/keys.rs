@@ -24,7 +24,7 @@ impl Compiler<'_> {
                 format!("{reference:?} is no definition of keys"),
             ));
         };
-        let key = (found.name.clone(), definition.name.clone());
+        let key = (Rc::as_ptr(&found), definition.name.clone());
         if let Some(id) = self.keys.get(&key) {
             return Ok(*id);
         }

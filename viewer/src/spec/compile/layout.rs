@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
-use super::{Compiler, Place, index_of};
+use super::sets::with_names;
+use super::{Compiler, Place, Scope, index_of};
 use crate::spec::model::{
-    BitField, Column, Count, Element, Kind, Length, Member, MemberKind, Struct, StructId, Table,
+    BitField, Column, Count, Element, Kind, Length, Member, MemberKind, Order, Short, Struct,
+    StructId, Table,
 };
-use crate::spec::schema::{Definition, File, Item, Scalar as Word};
+use crate::spec::schema::{Bits, Definition, File, Item, Scalar as Word, StraceStruct};
 use crate::spec::{Error, names};
 
 impl Compiler<'_> {
@@ -20,19 +22,21 @@ impl Compiler<'_> {
         let Some(definition) = found.definitions.get(at) else {
             return Err(Self::wrong(file, place, "no such definition"));
         };
-        let key = (found.name.clone(), definition.name.clone());
+        let key = (Rc::as_ptr(&found), definition.name.clone());
         if let Some(id) = self.structs.get(&key) {
             return Ok(*id);
         }
         if definition.r#type != "struct" {
-            let reason = format!("{reference:?} is a {}, not a struct", definition.r#type);
+            let reason = format!("{reference:?} is of type {}, not struct", definition.r#type);
             return Err(Self::wrong(file, place, reason));
         }
         let id = StructId(index_of(self.tables.structs.len()));
         self.tables.structs.push(Struct::default());
         self.structs.insert(key, id);
         let here = Place::new("definitions", at, &definition.name);
+        self.scopes.push(Scope::new(true, &found, &[&definition.members]));
         let compiled = self.structure(&found, &here, definition)?;
+        self.scopes.pop();
         if let Some(slot) = self.tables.structs.get_mut(id.0 as usize) {
             *slot = compiled;
         }
@@ -126,6 +130,10 @@ impl Compiler<'_> {
             compiled.size = compiled.size.next_multiple_of(compiled.align.max(1));
         }
         compiled.min_size = definition.min_size.map_or(compiled.size, |n| n as usize);
+        if let Some(strace) = &definition.strace {
+            compiled.strace_order = Self::strace_order(file, place, strace, &compiled.members)?;
+            compiled.strace_short = self.short(file, place, strace.short.as_ref())?;
+        }
         Ok(compiled)
     }
 
@@ -163,6 +171,39 @@ impl Compiler<'_> {
         Ok((room, Column { name: name.into(), c_name, at: 0, size, cell, place }))
     }
 
+    /// What strace shows a struct as that is cut short.
+    pub(super) fn short(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place,
+        written: Option<&String>,
+    ) -> Result<Option<Short>, Error> {
+        Ok(Some(match written.map(String::as_str) {
+            None => return Ok(None),
+            Some("text") => Short::Text,
+            Some("bytes") => Short::Bytes,
+            Some(reference) => Short::Struct(self.struct_ref(file, place, reference)?),
+        }))
+    }
+
+    /// The members' indexes in the order that strace shows them. Their places must be known, since
+    /// one may be shown before those that it lies behind.
+    fn strace_order(
+        file: &File,
+        place: &Place,
+        strace: &StraceStruct,
+        members: &[Member],
+    ) -> Result<Box<[usize]>, Error> {
+        let find = |name: &String| {
+            let at = members.iter().position(|m| *m.name == **name && m.offset.is_some());
+            at.ok_or_else(|| {
+                let reason = format!("strace: order: {name:?} is no member at a fixed place");
+                Self::wrong(file, place, reason)
+            })
+        };
+        strace.order.iter().map(find).collect()
+    }
+
     /// A member's form, its size if that is fixed, and its natural alignment.
     fn member(
         &mut self,
@@ -193,6 +234,7 @@ impl Compiler<'_> {
                         .unwrap_or_else(|| names::c_lower(&bits.name))
                         .into(),
                     width: bits.width,
+                    order: bit_order(file, place, bits)?,
                     names,
                     hint: bits.display_hint.as_deref().and_then(super::hint).unwrap_or_default(),
                 });
@@ -207,24 +249,28 @@ impl Compiler<'_> {
             let id = self.struct_ref(file, place, reference)?;
             let (size, align) =
                 self.tables.structure(id).map_or((0, 1), |s| (s.size, s.align.max(1)));
+            let form = with_names(item, Kind::Struct(id, None));
             if let Some(count) = count {
                 let total = fixed_total(count, size);
-                let kind = MemberKind::Array(count, size, Element::Struct(id), index);
-                return Ok((kind, total, align));
+                let element = match form {
+                    Kind::Struct(id, _) => Element::Struct(id),
+                    other => Element::Kind(Box::new(other)),
+                };
+                return Ok((MemberKind::Array(count, size, element, index), total, align));
             }
-            let kind = MemberKind::Shape(Length::Fixed(size), Kind::Struct(id, None));
+            let kind = MemberKind::Shape(Length::Fixed(size), form);
             return Ok((kind, Some(size), align));
         }
         if ty == "union" {
             let length = self.length(file, place, item, before)?;
-            let union = self.inline_union(file, place, item)?;
+            let kind = self.shape(file, place, item)?;
             let size = fixed(length);
             if let (Some(count), Some(size)) = (count, size) {
-                let element = Element::Kind(Box::new(Kind::Union(union)));
+                let element = Element::Kind(Box::new(kind));
                 let total = fixed_total(count, size);
                 return Ok((MemberKind::Array(count, size, element, index), total, 1));
             }
-            return Ok((MemberKind::Shape(length, Kind::Union(union)), size, 1));
+            return Ok((MemberKind::Shape(length, kind), size, 1));
         }
         if let Some(size) = super::scalars::scalar_size(ty) {
             let size = usize::from(size);
@@ -242,10 +288,13 @@ impl Compiler<'_> {
                 other => (MemberKind::Shape(Length::Fixed(size), other), Some(size), size),
             });
         }
-        let length = self.length(file, place, item, before)?;
         let mut kind = self.shape(file, place, item)?;
+        let length = self.length(file, place, item, before)?;
         if ty == "string" {
             kind = Kind::Text(match length {
+                _ if item.display_hint.as_deref() == Some("c-string") => {
+                    crate::spec::model::TextKind::CString
+                }
                 Length::Fixed(_) => crate::spec::model::TextKind::Field,
                 _ => crate::spec::model::TextKind::Attribute,
             });
@@ -352,6 +401,18 @@ impl Column {
             return None;
         }
         Some(MemberKind::Table(Table { rows, room, len, columns: vec![self] }))
+    }
+}
+
+/// The order of the bytes of a bit field.
+fn bit_order(file: &File, place: &Place, bits: &Bits) -> Result<Order, Error> {
+    match bits.byte_order.as_deref() {
+        Some("big-endian") if bits.width.is_multiple_of(8) && bits.width > 0 => Ok(Order::Big),
+        Some("big-endian") => {
+            let reason = format!("bits {:?}: {} bits are no whole bytes", bits.name, bits.width);
+            Err(Compiler::wrong(file, place, reason))
+        }
+        _ => Ok(Order::Host),
     }
 }
 

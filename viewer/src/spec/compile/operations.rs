@@ -32,13 +32,15 @@ impl Compiler<'_> {
         let Ok(high) = high.map(u8::try_from).transpose() else {
             return Err(Self::wrong(file, &Place("match".into()), "type-high is no byte"));
         };
+        // Of several files that say the same of a protocol the first one counts.
         if let Some(reference) = &file.type_split {
-            self.tables.type_split = Some(self.enum_ref(file, &place, reference)?);
+            let split = self.enum_ref(file, &place, reference)?;
+            self.tables.type_split.get_or_insert(split);
         }
         if let Some(word) = label(operations.unknown_label.as_deref()) {
             match high {
-                Some(high) => drop(self.tables.unknown_low.insert(high, word)),
-                None => self.tables.unknown_message = Some(word),
+                Some(high) => drop(self.tables.unknown_low.entry(high).or_insert(word)),
+                None => drop(self.tables.unknown_message.get_or_insert(word)),
             }
         }
         let numbers = count(operations);
@@ -46,9 +48,17 @@ impl Compiler<'_> {
             None => Rest::Attrs,
             Some(payload) => self.rest(file, &Place("payload".into()), payload, None)?,
         };
-        for (at, (written, numbers)) in operations.list.iter().zip(&numbers).enumerate() {
-            let here = Place::new("operations.list", at, &written.name);
-            self.operation(file, &here, family, high, written, *numbers, raw_rest)?;
+        // Where all messages share one range of numbers, an answer has the name of the operation whose
+        // request has its number, so those come first.
+        let is_raw = file.protonum.is_some();
+        let answers = |n: &Numbers| is_raw && n.reply.is_some() && n.reply != n.request;
+        for pass in [false, true] {
+            for (at, (written, numbers)) in operations.list.iter().zip(&numbers).enumerate() {
+                if answers(numbers) == pass {
+                    let here = Place::new("operations.list", at, &written.name);
+                    self.operation(file, &here, family, high, written, *numbers, raw_rest)?;
+                }
+            }
         }
         if let Some(written) = &operations.default {
             let here = Place("operations.default".to_owned());
@@ -56,7 +66,7 @@ impl Compiler<'_> {
             let mut default =
                 Self::named(family, "", class(operations, written), Some(body), Some(body));
             default.variants = self.variants(file, &here, written)?;
-            self.tables.defaults.insert(high, default);
+            self.tables.defaults.entry(high).or_insert(default);
         }
         for group in &file.mcast_groups.list {
             let c_name = group
@@ -226,6 +236,10 @@ impl Compiler<'_> {
                 .strace
                 .as_ref()
                 .is_some_and(|s| s.attributes.as_deref() == Some("unnamed")),
+            strace_short: {
+                let written = written.strace.as_ref().and_then(|s| s.short.as_ref());
+                self.short(file, place, written)?
+            },
             rest: match side.and_then(|s| s.payload.as_ref()).or(written.payload.as_ref()) {
                 None => default_rest,
                 Some(payload) => self.rest(file, place, payload, written.payload_len.as_deref())?,

@@ -53,6 +53,7 @@ impl Compiler<'_> {
             meaning,
             any_width: is_any(&item.width),
             any_len: is_any(&item.max_len),
+            number_first: item.number_first.unwrap_or(false),
             strace: self.strace_form(file, place, item, ty)?,
         })
     }

@@ -5,11 +5,12 @@
 use std::rc::Rc;
 
 use super::scalars::scalar_size;
-use super::{Compiler, Place, index_of, label};
+use super::{Compiler, Place, Scope, index_of, label};
 use crate::spec::model::{
-    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, PairStyle, SetId, Side, TextKind,
+    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, PairStyle, Renamed, SetId, Side,
+    TextKind,
 };
-use crate::spec::schema::{self, AttributeSet, File, Item, Scalar as Word, StraceForm};
+use crate::spec::schema::{self, AttributeSet, File, Item, Part, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
 
 impl Compiler<'_> {
@@ -19,21 +20,19 @@ impl Compiler<'_> {
         place: &Place,
         reference: &str,
     ) -> Result<SetId, Error> {
-        let (found, name) = self.resolve(file, place, reference)?;
-        let key = (found.name.clone(), name.clone());
+        let (found, at) = self.resolve(file, place, (Part::AttributeSet, reference))?;
+        let Some((at, written)) = at.and_then(|at| Some((at, found.attribute_sets.get(at)?)))
+        else {
+            return Err(Self::wrong(file, place, format!("no attribute set {reference:?}")));
+        };
+        let key = (Rc::as_ptr(&found), written.name.clone());
         if let Some(id) = self.sets.get(&key) {
             return Ok(*id);
         }
-        let Some(at) = found.attribute_sets.iter().position(|s| s.name == name) else {
-            return Err(Self::wrong(file, place, format!("no attribute set {reference:?}")));
-        };
-        let Some(written) = found.attribute_sets.get(at) else {
-            return Err(Self::wrong(file, place, "no such set"));
-        };
         let id = SetId(index_of(self.tables.sets.len()));
         self.tables.sets.push(AttrSet::default());
         self.sets.insert(key, id);
-        let here = Place::new("attribute-sets", at, &name);
+        let here = Place::new("attribute-sets", at, &written.name);
         let compiled = self.attribute_set(&found, &here, written)?;
         if let Some(slot) = self.tables.sets.get_mut(id.0 as usize) {
             *slot = compiled;
@@ -51,14 +50,16 @@ impl Compiler<'_> {
         let (full_file, full) = match &written.subset_of {
             None => (Rc::clone(file), None),
             Some(reference) => {
-                let (full_file, name) = self.resolve(file, place, reference)?;
-                let full = full_file.attribute_sets.iter().find(|s| s.name == name).cloned();
+                let (full_file, at) = self.resolve(file, place, (Part::AttributeSet, reference))?;
+                let full = at.and_then(|at| full_file.attribute_sets.get(at)).cloned();
                 let full = full.ok_or_else(|| {
                     Self::wrong(file, place, format!("subset-of {reference:?}, which is no set"))
                 })?;
                 (full_file, Some(full))
             }
         };
+        let rest = full.as_ref().map_or(&[][..], |full| &full.attributes);
+        self.scopes.push(Scope::new(false, file, &[&written.attributes, rest]));
         let prefix = names::set_prefix(&full_file, full.as_ref().unwrap_or(written));
         let mut compiled = AttrSet {
             name: written.name.as_str().into(),
@@ -110,6 +111,7 @@ impl Compiler<'_> {
                 secret: item.secret.unwrap_or(false),
             });
         }
+        self.scopes.pop();
         for (at, attr) in compiled.attrs.iter().enumerate() {
             let slot = usize::from(attr.number);
             if compiled.by_number.len() <= slot {
@@ -157,12 +159,19 @@ impl Compiler<'_> {
             return self.as_strace_has_it(file, place, item, ty, kind);
         }
         if scalar_size(ty).is_some() {
+            if let Some(StraceForm::Form(form)) = &item.strace
+                && form.r#type.as_deref().is_some_and(|ty| scalar_size(ty).is_none())
+            {
+                let real = self.shape(file, place, &Item { strace: None, ..item.clone() })?;
+                let strace = self.shape(file, place, form)?;
+                return Ok(Kind::Differs(Box::new((real, strace))));
+            }
             return Ok(match (item.display_hint.as_deref(), ty) {
                 (Some("ipv4"), "u32") => Kind::Ipv4,
                 _ => Kind::Scalar(self.scalar(file, place, item, ty)?),
             });
         }
-        let kind = self.composite(file, place, item, ty)?;
+        let kind = with_names(item, self.composite(file, place, item, ty)?);
         self.as_strace_has_it(file, place, item, ty, kind)
     }
 
@@ -255,7 +264,8 @@ impl Compiler<'_> {
                 Kind::Bitmap(names, word)
             }
             other => {
-                return Err(Self::wrong(file, place, format!("{other:?} is no type")));
+                let reason = format!("{other:?} is no type that there is");
+                return Err(Self::wrong(file, place, reason));
             }
         })
     }
@@ -405,6 +415,16 @@ fn element_header(
     })
 }
 
+/// The form within which some names of members mean others.
+pub(super) fn with_names(item: &Item, kind: Kind) -> Kind {
+    let Some(with) = item.with.as_ref().filter(|with| !with.is_empty()) else { return kind };
+    let names = with.iter().map(|(inner, outer)| Renamed {
+        inner: inner.as_str().into(),
+        outer: outer.as_str().into(),
+    });
+    Kind::With(Box::new(kind), names.collect())
+}
+
 /// A set's attributes with their numbers.
 fn numbers(set: &AttributeSet) -> Vec<(i64, &Item)> {
     let mut next = 1i64;
@@ -436,9 +456,9 @@ impl Item {
             name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
-            index_enum index_offset width max_len min_len secret strace checks len count
+            index_enum index_offset width max_len number_first min_len secret strace checks len count
             element_header used part_bits nonzero length_of body len_in zero_fill rows column
-            cut_from keys names base operations_of side element
+            cut_from keys names base operations_of side element with
             range default
         )
     }

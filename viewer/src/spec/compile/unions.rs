@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::{Compiler, Place, index_of};
+use super::{Compiler, Place, Wanted, index_of};
 use crate::spec::Error;
 use crate::spec::model::{EnumId, Format, Kind, Selector, Union, UnionId, When};
-use crate::spec::schema::{File, Item, OneOrMany};
+use crate::spec::schema::{File, Item, OneOrMany, Part};
 
 impl Compiler<'_> {
     /// An attribute's sub-message.
@@ -18,14 +18,12 @@ impl Compiler<'_> {
         let Some(reference) = &item.sub_message else {
             return Err(Self::wrong(file, place, "a sub-message needs the name of one"));
         };
-        let (found, name) = self.resolve(file, place, reference)?;
-        let Some(at) = found.sub_messages.iter().position(|s| s.name == name) else {
+        let (found, at) = self.resolve(file, place, (Part::SubMessage, reference))?;
+        let written = at.and_then(|at| Some((at, found.sub_messages.get(at).cloned()?)));
+        let Some((at, written)) = written else {
             return Err(Self::wrong(file, place, format!("no sub-message {reference:?}")));
         };
-        let Some(written) = found.sub_messages.get(at).cloned() else {
-            return Err(Self::wrong(file, place, "no such sub-message"));
-        };
-        let here = Place::new("sub-messages", at, &name);
+        let here = Place::new("sub-messages", at, &written.name);
         let named = written.selector_enum.as_deref().or(item.selector_enum.as_deref());
         self.union(&found, &here, item, named, &written.formats)
     }
@@ -118,12 +116,16 @@ impl Compiler<'_> {
         Ok(match written.split_once('.') {
             Some(("header", member)) => Selector::Header(member.into()),
             Some(("struct", member)) => Selector::Struct(member.into()),
-            Some(("request", member)) => Selector::Request(member.into()),
+            Some(("request", member)) => match member.strip_prefix("attr.") {
+                Some(attr) => Selector::RequestAttr(attr.into()),
+                None => Selector::Request(member.into()),
+            },
             Some((other, _)) => {
                 return Err(Self::wrong(file, place, format!("no selector begins with {other:?}")));
             }
             None => match written {
                 "length" => Selector::Length,
+                "value" => Selector::Value,
                 "direction" => Selector::Direction,
                 "message" => Selector::Message,
                 "command" => Selector::Command,
@@ -132,18 +134,30 @@ impl Compiler<'_> {
         })
     }
 
-    /// The enum that names a selector's values: that of any attribute or member of its name.
+    /// The enum that names a selector's values: that of the attribute or member of its name that is
+    /// nearest, or of any if none is around.
     fn selector_values(
         &mut self,
         file: &Rc<File>,
         selector: &str,
     ) -> Result<Option<EnumId>, Error> {
         let (in_struct, name) = match selector.rsplit_once('.') {
+            Some(("request.attr", name)) => (false, name),
             Some((_, name)) => (true, name),
             None => (false, selector),
         };
+        // What a header or a request has is not around.
+        if matches!(selector.split_once('.'), None | Some(("struct", _))) {
+            let scopes = self.scopes.iter().rev().filter(|scope| scope.is_struct == in_struct);
+            let near = scopes.flat_map(|s| s.enums.iter().map(|(n, e)| (n, e, &s.file)));
+            if let Some((_, named, of)) = near.into_iter().find(|(known, ..)| *known == name) {
+                let Some(reference) = named.clone() else { return Ok(None) };
+                let (of, place) = (Rc::clone(of), Place(format!("selector {selector}")));
+                return self.enum_ref(&of, &place, &reference).map(Some);
+            }
+        }
         let mut files = vec![Rc::clone(file)];
-        files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec)));
+        files.extend(file.import.iter().filter_map(|spec| (self.lookup)(spec, Wanted::Any)));
         for candidate in files {
             let named = |item: &&Item| {
                 item.r#enum.is_some() && item.name.as_ref().is_some_and(|n| n.text() == name)

@@ -69,6 +69,8 @@ pub enum Kind {
     Bitmap(Option<EnumId>, u8),
     /// A command of the generic family that an attribute names, or of the message's own.
     Command(Scalar, Option<SelectorId>, Side),
+    /// A form within which some names of struct members mean others around it.
+    With(Box<Self>, Box<[Renamed]>),
     /// What it is, and what strace takes it for.
     Differs(Box<(Self, Self)>),
 }
@@ -89,6 +91,15 @@ pub enum Side {
     Request,
     /// The one that goes the way of the message in which the number stands.
     Message,
+}
+
+/// A name that means another in the struct around.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// What is asked for.
+    pub inner: Box<str>,
+    /// What is meant.
+    pub outer: Box<str>,
 }
 
 /// A payload whose form depends on something else.
@@ -139,8 +150,12 @@ pub enum Selector {
     Struct(Box<str>),
     /// A member of the fixed header of the request that this answers.
     Request(Box<str>),
+    /// An attribute of that request.
+    RequestAttr(Box<str>),
     /// The payload's length.
     Length,
+    /// The payload itself, as a number in host order.
+    Value,
     /// The direction: 0 send, 1 receive.
     Direction,
     /// The message's type.

@@ -1,7 +1,5 @@
 //! Named numbers and named bits.
 
-use std::collections::HashMap;
-
 /// Named numbers, or named bits.
 #[derive(Debug, Default)]
 pub struct Enum {
@@ -17,8 +15,12 @@ pub struct Enum {
     pub partial: bool,
     /// Index of the entry for small numbers, plus one.
     pub(in crate::spec) dense: Vec<u16>,
-    /// Entries of the other numbers.
-    pub(in crate::spec) sparse: HashMap<u64, u16>,
+    /// Indexes of the others' entries, by rising number.
+    pub(in crate::spec) sparse: Vec<(u64, u16)>,
+    /// Index of the entry that stands for no bits.
+    pub(in crate::spec) zero: Option<u16>,
+    /// Masks, and the indexes of the entries that are numbers of those bits alone.
+    pub(in crate::spec) under: Vec<(u64, u16)>,
 }
 
 /// A named number.
@@ -37,23 +39,45 @@ pub struct Entry {
 impl Enum {
     /// The C name of a number.
     #[must_use]
+    #[inline]
     pub fn name_of(&self, v: u64) -> Option<&str> {
         let at = match usize::try_from(v).ok().and_then(|v| self.dense.get(v)) {
             Some(at) => usize::from(*at).checked_sub(1)?,
-            None => usize::from(*self.sparse.get(&v)?),
+            None if self.sparse.is_empty() => return None,
+            None => {
+                let found = self.sparse.binary_search_by_key(&v, |(number, _)| *number).ok()?;
+                usize::from(self.sparse.get(found)?.1)
+            }
         };
         self.entries.get(at).map(|entry| &*entry.c_name)
     }
 
+    /// The C name of a number's part, and the number that the other bits are, lowest bit first.
+    #[must_use]
+    pub fn part_of(&self, v: u64) -> Option<(&str, u64)> {
+        self.under.iter().find_map(|(mask, at)| {
+            let entry = self.entries.get(usize::from(*at))?;
+            let rest = (v & !mask) >> (!mask).trailing_zeros().min(63);
+            (v & mask == entry.value).then_some((&*entry.c_name, rest))
+        })
+    }
+
     /// Calls `f` with the C name of every flag in `v`, and returns the bits without one. An entry of
     /// no bits counts only if nothing else is set.
-    pub fn flags(&self, v: u64, f: &mut dyn FnMut(&str)) -> u64 {
+    #[inline]
+    pub fn flags(&self, v: u64, mut f: impl FnMut(&str)) -> u64 {
         let mut left = v;
+        if v == 0 {
+            if let Some(entry) = self.zero.and_then(|at| self.entries.get(usize::from(at))) {
+                f(&entry.c_name);
+            }
+            return 0;
+        }
         for entry in &self.entries {
-            if (entry.mask != 0 && left & entry.mask == entry.mask) || (v == 0 && entry.mask == 0) {
+            if entry.mask != 0 && left & entry.mask == entry.mask {
                 f(&entry.c_name);
                 left &= !entry.mask;
-                if v == 0 {
+                if left == 0 {
                     break;
                 }
             }

@@ -1,6 +1,6 @@
 //! Messages: their operations, and what follows the header.
 
-use super::{EnumId, Kind, SetId, ShapeId, StructId};
+use super::{EnumId, Kind, SetId, ShapeId, Short, StructId};
 
 /// One spec file's contribution.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub struct Body {
     pub strace_set: Option<SetId>,
     /// Whether strace names none of them.
     pub strace_unnamed: bool,
+    /// What strace shows all as if the fixed header is cut short, where that differs.
+    pub strace_short: Option<Short>,
     /// What is there instead of attributes.
     pub rest: Rest,
 }

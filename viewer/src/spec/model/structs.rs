@@ -21,6 +21,21 @@ pub struct Struct {
     pub padded: bool,
     /// Whether it holds key material, at any depth.
     pub guarded: bool,
+    /// Indexes of the members in the order that strace shows them, where that differs.
+    pub strace_order: Box<[usize]>,
+    /// What strace shows one as that is cut short, where that differs.
+    pub strace_short: Option<Short>,
+}
+
+/// What strace shows a struct as that is cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Short {
+    /// Text.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// Another struct.
+    Struct(StructId),
 }
 
 impl Struct {
@@ -104,6 +119,8 @@ pub struct BitField {
     pub c_name: Box<str>,
     /// Width in bits.
     pub width: u8,
+    /// Order of its bytes, if it has several whole ones.
+    pub order: Order,
     /// Names of its values.
     pub names: Option<EnumId>,
     /// How it wants to be read.
@@ -179,6 +196,8 @@ pub struct Scalar {
     pub any_width: bool,
     /// Takes the front of a payload of any length.
     pub any_len: bool,
+    /// Shown as a number, with the name in a comment; for strace's forms.
+    pub number_first: bool,
     /// What strace shows instead, where it knows less or something else.
     pub strace: Option<Box<Self>>,
 }

@@ -1,0 +1,26 @@
+# Requests that no tool makes: all families, all kinds of filters.
+s = open_socket(ROUTE)
+for family in (0, 2, 7, 10, 28, 77):
+    ifinfo = struct.pack("=BxHiII", family, 0, 0, 0, 0)
+    for ty in (18, 22, 26, 30, 34, 82, 90):
+        ask(s, ty, DUMP, ifinfo)
+ask(s, 18, DUMP, struct.pack("=BxHiII", 0, 0, 0, 0, 0) + attr(29, struct.pack("=I", 0x1f)))
+ask(s, 18, DUMP, struct.pack("=BxHiII", 0, 0, 0, 0, 0) + attr(18, attr(1, b"veth\0")))
+ask(s, 18, DUMP, struct.pack("=BxHiII", 7, 0, 0, 0, 0) + attr(29, struct.pack("=I", 2)) + attr(10, struct.pack("=I", 4)))
+ask(s, 18, 0, struct.pack("=BxHiII", 0, 0, 0, 0, 0) + attr(53, b"v0\0"))
+ask(s, 18, 0, struct.pack("=BxHiII", 0, 0, 0, 0, 0) + attr(46, struct.pack("=i", 0)) + attr(3, b"v0\0"))
+route = lambda family, length, flags=0: struct.pack("=BBBBBBBBI", family, length, 0, 0, 0, 0, 0, 0, flags)
+to = socket.inet_aton("198.51.100.7")
+ask(s, 26, 0, route(2, 32) + attr(1, to))
+ask(s, 26, 0, route(2, 32, 0x2000) + attr(1, to))
+ask(s, 26, 0, route(2, 32) + attr(1, to) + attr(4, struct.pack("=i", 1)) + attr(16, b"\7\0\0\0"))
+ask(s, 26, 0, route(10, 128, 0x1000) + attr(1, socket.inet_pton(socket.AF_INET6, "2001:db8::7")))
+tc = lambda parent: struct.pack("=Bxxxiiii", 0, 1, 0, parent, 0)
+for ty in (38, 42, 46):
+    ask(s, ty, DUMP, tc(0))
+    ask(s, ty, 0, tc(-1))
+ask(s, 46, DUMP, tc(-15))
+ask(s, 50, DUMP, struct.pack("=Bxxx", 0) + attr(1, attr(1, attr(1, b"gact\0"))))
+ask(s, 78, DUMP, struct.pack("=Bxxx", 18))
+ask(s, 66, DUMP, struct.pack("=BxHiII", 0, 0, 0, 0, 0))
+ask(s, 106, DUMP, struct.pack("=BBBBI", 0, 0, 0, 0, 0))

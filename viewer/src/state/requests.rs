@@ -1,0 +1,331 @@
+//! The requests that programs have made: the one place where they are remembered.
+//!
+//! What a message means may depend on the message that it answers. An answer names its request by
+//! sequence number and port id alone, so requests are kept: whole, with the record that they came
+//! in, when that was, and how they ended. Memory is bounded: the oldest are forgotten first, whether
+//! they have ended or not, and of a very long one only the front is kept.
+//!
+//! ```text
+//! sent ──► requests (oldest … newest) ──► what is forgotten
+//!              ▲ by (socket, sequence number): the newest of that number
+//! received ────┘ counts answers, notes the end
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::decode::{self, Asked};
+use crate::wire::message::{Message, Messages, Nlmsghdr};
+use crate::wire::{self, Step};
+
+use super::process::Process;
+
+/// Most bytes that are kept of one request.
+const MAX_REQUEST_LEN: usize = 64 << 10;
+/// Most requests that are kept.
+const MAX_COUNT: usize = 4096;
+/// Most bytes that are kept of all of them.
+const MAX_TOTAL_LEN: usize = 4 << 20;
+/// Room that is kept for the next request where the one before it stood.
+const SPARE_LEN: usize = 4 << 10;
+
+/// `NLM_F_REQUEST`, `NLM_F_MULTI`, `NLM_F_ACK`, `NLM_F_DUMP`.
+const REQUEST: u16 = 0x1;
+const MULTI: u16 = 0x2;
+const ACK: u16 = 0x4;
+const DUMP: u16 = 0x300;
+/// `NLMSG_ERROR`, `NLMSG_DONE`, and the first type that is not netlink's own.
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+const MIN_TYPE: u16 = 0x10;
+const NETLINK_ROUTE: i32 = 0;
+
+/// A socket, as far as requests and answers are told apart by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// By its inode, which forked processes share.
+    Inode(u64),
+    /// By its descriptor in a process, where the inode is not known.
+    Descriptor(u64, i32),
+    /// Text without calls, in which each protocol is one socket.
+    Text(u32),
+}
+
+impl Place {
+    /// The socket behind a process's descriptor.
+    #[must_use]
+    pub fn of(process: &Process, fd: i32) -> Self {
+        match process.sockets.get(&fd).map(|socket| socket.inode).filter(|inode| *inode != 0) {
+            Some(inode) => Self::Inode(inode),
+            None => Self::Descriptor(process.key, fd),
+        }
+    }
+}
+
+/// What moved messages: where, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Moved {
+    /// On which socket.
+    pub place: Place,
+    /// Its protocol.
+    pub protocol: i32,
+    /// Its port id; 0 where it is not known.
+    pub portid: u32,
+    /// The number of the record that shows it.
+    pub record: u64,
+    /// `CLOCK_MONOTONIC` in nanoseconds: before it was sent, after it was received; 0 where it is not
+    /// known.
+    pub at_ns: u64,
+}
+
+/// A message that asks for something.
+#[derive(Debug, Default)]
+pub struct Request {
+    key: Option<Key>,
+    /// The number of the record that it came in.
+    pub record: u64,
+    /// Which message of that record it is, from 0.
+    pub part: usize,
+    /// `CLOCK_MONOTONIC` before it was sent, in nanoseconds; 0 where it is not known.
+    pub sent_ns: u64,
+    /// Its header.
+    pub header: Nlmsghdr,
+    /// Port id of the socket; 0 where it is not known.
+    pub portid: u32,
+    /// Whether it asks for many answers.
+    pub is_dump: bool,
+    /// How many messages have answered it, its end included.
+    pub answers: u64,
+    /// How it ended.
+    pub end: Option<End>,
+    bytes: Vec<u8>,
+}
+
+impl Request {
+    /// Header and payload, as far as they are kept.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A request's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The number of the record that told it.
+    pub record: u64,
+    /// `CLOCK_MONOTONIC` after it was received, in nanoseconds; 0 where it is not known.
+    pub at_ns: u64,
+    /// How.
+    pub how: Ending,
+}
+
+/// How a request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By the one answer that it asked for.
+    Answered,
+    /// By an acknowledgement.
+    Acknowledged,
+    /// By the end of a dump.
+    Done,
+    /// By an error number, positive as errno has it.
+    Failed(i32),
+}
+
+/// A request by its socket and sequence number.
+type Key = (Place, u32);
+
+/// The requests.
+#[derive(Debug, Default)]
+pub struct Requests {
+    /// Oldest first.
+    kept: VecDeque<Request>,
+    /// How many have been forgotten: the number of the oldest one that is kept.
+    forgotten: u64,
+    by_key: HashMap<Key, u64>,
+    total_len: usize,
+    /// Where the last answer's request was: a dump's answers come in a row.
+    last: Option<(Key, u64)>,
+}
+
+impl Requests {
+    /// Remembers the requests among the messages that were sent.
+    pub fn sent(&mut self, moved: &Moved, bytes: &[u8]) {
+        let mut part = 0;
+        for step in Messages::new(bytes) {
+            let Step::Element(message) = step else { continue };
+            if message.header.flags & REQUEST != 0 {
+                self.remember(moved, part, &message, bytes);
+            }
+            part = part.saturating_add(1);
+        }
+    }
+
+    /// Learns from the messages that were received how requests go on and end.
+    pub fn received(&mut self, moved: &Moved, bytes: &[u8]) {
+        if self.by_key.is_empty() {
+            return;
+        }
+        for step in Messages::new(bytes) {
+            let Step::Element(message) = step else { continue };
+            let key = (moved.place, message.header.seq);
+            let Some(number) = self.number(key) else { continue };
+            let Some(request) = self.get_mut(number) else { continue };
+            if !request.is_answered_by(&message.header, moved.portid) {
+                continue;
+            }
+            request.answers = request.answers.saturating_add(1);
+            request.is_dump |= message.header.flags & MULTI != 0;
+            if let Some(how) = request.ending(&message) {
+                request.end = Some(End { record: moved.record, at_ns: moved.at_ns, how });
+            }
+            self.last = Some((key, number));
+        }
+    }
+
+    /// The requests as answers on a socket see them. `portid` is the socket's own, 0 where it is not
+    /// known; to a multicast message nothing was asked.
+    #[must_use]
+    pub const fn scope(&self, place: Place, portid: u32, is_multicast: bool) -> Scope<'_> {
+        Scope { requests: self, place, portid, is_multicast }
+    }
+
+    /// The newest request with an answer's sequence number on its socket.
+    #[must_use]
+    pub fn find(&self, place: Place, answer: &Nlmsghdr, portid: u32) -> Option<&Request> {
+        let request = self.get(self.number((place, answer.seq))?)?;
+        Some(request).filter(|request| request.is_answered_by(answer, portid))
+    }
+
+    /// All that are kept, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Request> {
+        self.kept.iter()
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn number(&self, key: Key) -> Option<u64> {
+        match self.last {
+            Some((last, number)) if last == key => Some(number),
+            _ => self.by_key.get(&key).copied(),
+        }
+    }
+
+    fn get(&self, number: u64) -> Option<&Request> {
+        self.kept.get(usize::try_from(number.checked_sub(self.forgotten)?).ok()?)
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut Request> {
+        self.kept.get_mut(usize::try_from(number.checked_sub(self.forgotten)?).ok()?)
+    }
+
+    fn remember(&mut self, moved: &Moved, part: usize, message: &Message<'_>, all: &[u8]) {
+        let header = message.header;
+        let from = all.get(message.at..).unwrap_or(&[]);
+        let len = wire::message::HEADER_LEN.saturating_add(message.payload.len());
+        let kept = from.get(..len.min(MAX_REQUEST_LEN)).unwrap_or(from);
+        let mut bytes = Vec::new();
+        while self.kept.len() >= MAX_COUNT
+            || self.total_len.saturating_add(kept.len()) > MAX_TOTAL_LEN
+        {
+            let Some(oldest) = self.forget() else { break };
+            if oldest.capacity() <= SPARE_LEN {
+                bytes = oldest;
+            }
+        }
+        bytes.clear();
+        bytes.extend_from_slice(kept);
+        self.total_len = self.total_len.saturating_add(kept.len());
+        let key = (moved.place, header.seq);
+        let number = self.forgotten.saturating_add(self.kept.len() as u64);
+        self.by_key.insert(key, number);
+        self.last = None;
+        self.kept.push_back(Request {
+            key: Some(key),
+            record: moved.record,
+            part,
+            sent_ns: moved.at_ns,
+            header,
+            portid: moved.portid,
+            is_dump: asks_for_dump(moved.protocol, &header),
+            answers: 0,
+            end: None,
+            bytes,
+        });
+    }
+
+    /// Forgets the oldest one and returns the room that it took.
+    fn forget(&mut self) -> Option<Vec<u8>> {
+        let oldest = self.kept.pop_front()?;
+        if let Some(key) = oldest.key
+            && self.by_key.get(&key) == Some(&self.forgotten)
+        {
+            self.by_key.remove(&key);
+        }
+        self.last = None;
+        self.forgotten = self.forgotten.saturating_add(1);
+        self.total_len = self.total_len.saturating_sub(oldest.bytes.len());
+        Some(oldest.bytes)
+    }
+}
+
+impl Request {
+    /// Whether a message with its sequence number on its socket may be an answer, by port ids: the
+    /// kernel answers to the port that asked, and a notification about what somebody else did has
+    /// theirs.
+    const fn is_answered_by(&self, answer: &Nlmsghdr, portid: u32) -> bool {
+        let own = if self.portid != 0 { self.portid } else { portid };
+        own == 0 || answer.portid == 0 || answer.portid == own
+    }
+
+    /// How an answer ends it, if it does.
+    fn ending(&self, answer: &Message<'_>) -> Option<Ending> {
+        let code = wire::u32_at(answer.payload, 0).map_or(0, u32::cast_signed);
+        match answer.header.ty {
+            ERROR | DONE if code < 0 => Some(Ending::Failed(code.saturating_neg())),
+            ERROR => Some(Ending::Acknowledged),
+            DONE => Some(Ending::Done),
+            ty if ty < MIN_TYPE => None,
+            _ if answer.header.flags & MULTI != 0 || self.header.flags & ACK != 0 => None,
+            _ => Some(Ending::Answered),
+        }
+    }
+}
+
+/// Whether a request asks for many answers. In messages that make something the same bits mean
+/// something else; rtnetlink's types tell which those are.
+const fn asks_for_dump(protocol: i32, header: &Nlmsghdr) -> bool {
+    let gets = protocol != NETLINK_ROUTE || header.ty & 3 == 2;
+    header.flags & DUMP == DUMP && gets
+}
+
+/// The requests that messages on one socket may answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'r> {
+    requests: &'r Requests,
+    place: Place,
+    portid: u32,
+    is_multicast: bool,
+}
+
+impl decode::Requests for Scope<'_> {
+    fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
+        if self.is_multicast {
+            return None;
+        }
+        let request = self.requests.find(self.place, answer, self.portid)?;
+        Some(Asked {
+            record: request.record,
+            part: request.part,
+            sent_ns: request.sent_ns,
+            is_dump: request.is_dump,
+            bytes: request.bytes(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
