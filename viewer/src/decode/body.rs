@@ -205,6 +205,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
 }
 
 impl Operation {
+    /// Its name, as C or as strace has it.
+    pub(super) fn shown_name(&self, in_strace: bool) -> &str {
+        self.strace_name.as_deref().filter(|_| in_strace).unwrap_or(&self.c_name)
+    }
+
     /// What follows the header of one of its messages with this payload.
     pub(super) fn body(
         &self,

@@ -54,7 +54,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             size: scalar.size,
             order: scalar.order,
             signed: false,
-            name: name.map(|operation| &*operation.c_name),
+            name: name.map(|operation| operation.shown_name(V::STRACE)),
             label: tables.unknown_message(),
         };
         self.visitor.value(slot, &value);

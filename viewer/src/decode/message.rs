@@ -243,10 +243,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let named = |name, label| Value::named(v, 2, name, label);
         let own = tables.control().message_types.and_then(|id| tables.enumeration(id));
         let own_label = own.and_then(|own| own.label.as_deref());
-        let name = listed.map(|op| match &op.strace_name {
-            Some(name) if V::STRACE => &**name,
-            _ => &*op.c_name,
-        });
+        let name = listed.map(|op| op.shown_name(V::STRACE));
         let name = name.filter(|name| !name.is_empty());
         if ty < MIN_TYPE {
             let name = name.filter(|_| !tables.has_control());
