@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::error::say;
 use crate::source::reader::{Connection, Event, Reading};
 use crate::source::stream::{Piece, Stream};
+use crate::state::reassembly::Gone;
 
 /// A process that was still connected when reading stopped: its id and its name.
 pub(super) type Left = (u32, String);
@@ -124,7 +125,11 @@ impl Speaker {
             if end == End::Closed {
                 session.part_silently(&self.processes);
             }
-            return session.end_processes(&self.processes, lost);
+            let gone = match end {
+                End::Closed => Gone::Ended,
+                End::Left => Gone::Unheard,
+            };
+            return session.end_processes(&self.processes, lost, gone);
         };
         heir.lost_before = heir.lost_before.saturating_add(lost);
         for key in self.processes {

@@ -8,15 +8,16 @@ use nlproto::{Bye, Call, FRAME_HEAD_LEN, Function, Name, Origin, Record, Sockadd
 
 use super::redact::{Knowledge, Redactor};
 use super::sink::Sink;
-use crate::decode::{Direction, Engine};
+use crate::decode::{Direction, Engine, NoRequests};
 use crate::error::{Error, say};
+use crate::output::reply::{Unanswered, Why};
 use crate::output::{CallRecord, Datagram, Output};
 use crate::source::capture;
 use crate::spec::Registry;
 use crate::state::names::NameTable;
 use crate::state::process::Process;
-use crate::state::reassembly::{Reassembly, Receiver};
-use crate::state::requests::{Moved, Place, Requests};
+use crate::state::reassembly::{Gone, Reassembly, Receiver};
+use crate::state::requests::{Moved, Place, Requests, Sender};
 
 /// `MSG_PEEK`: the same bytes will come again.
 const MSG_PEEK: i32 = 2;
@@ -197,11 +198,11 @@ impl Session {
     }
 
     /// Processes that shared a connection will say no more. They say that so much is lost.
-    pub(super) fn end_processes(&mut self, keys: &[u64], lost: u64) {
+    pub(super) fn end_processes(&mut self, keys: &[u64], lost: u64, gone: Gone) {
         for key in keys {
             self.end_redaction(*key);
         }
-        self.reassembly.end_processes(keys, lost, &mut self.show);
+        self.reassembly.end_processes(keys, lost, gone, &mut self.show);
     }
 
     /// What is known of a process.
@@ -285,6 +286,8 @@ impl Show {
         self.records = self.records.saturating_add(1);
         let moved = Moved {
             place: Place::Text(protocol),
+            process: 0,
+            fd: -1,
             protocol: i32::try_from(protocol).unwrap_or(-1),
             portid: 0,
             record: self.records,
@@ -295,7 +298,7 @@ impl Show {
             Direction::Receive => self.requests.received(&moved, bytes),
         }
         let names = self.names.scope(None, -1);
-        let requests = self.requests.scope(moved.place, 0, false);
+        let requests = self.requests.scope(moved.place, 0, Sender::Unknown);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let datagram = Datagram { protocol, direction, bytes, record: self.records };
         self.output.datagram(&engine, &datagram, &mut self.text);
@@ -304,13 +307,13 @@ impl Show {
 
 impl Show {
     /// Remembers what a call asks the kernel, or what the kernel tells it of that and of names. Returns
-    /// whether it tells all.
+    /// who tells it.
     fn learn(
         &mut self,
         moved: &Moved,
         function: Function,
         (process, call): (&Process, &Call<'_>),
-    ) -> bool {
+    ) -> Sender {
         let peer = SockaddrNl::read(call.name);
         let is_kernel = peer.is_none_or(|peer| peer.portid == 0);
         let is_multicast = peer.is_some_and(|peer| peer.groups != 0);
@@ -326,9 +329,27 @@ impl Show {
             Kind::Receive if !is_multicast && !is_peek => {
                 self.requests.received(moved, call.payload);
             }
+            Kind::Life if function == Function::Socket => self.requests.made(moved.place),
             _ => {}
         }
-        is_receive && is_multicast
+        match peer {
+            Some(_) if is_multicast => Sender::Group,
+            Some(peer) if peer.portid != 0 => Sender::Program,
+            Some(_) => Sender::Kernel,
+            None => Sender::Unknown,
+        }
+    }
+}
+
+impl Show {
+    /// Tells of requests that will not be answered any more.
+    fn give_up(&mut self, process: &Process, place: Option<Place>, why: Why) {
+        let Self { registry, names, requests, output, text, .. } = self;
+        requests.give_up(process.key, place, |request| {
+            let names = names.scope(Some(process), request.fd);
+            let engine = Engine { registry, names: &names, requests: &NoRequests };
+            output.unanswered(&engine, &Unanswered { process, request, why }, text);
+        });
     }
 }
 
@@ -347,6 +368,8 @@ impl Receiver for Show {
         let socket = process.sockets.get(&call.head.fd);
         let moved = Moved {
             place: Place::of(process, call.head.fd),
+            process: process.key,
+            fd: call.head.fd,
             protocol: call.head.protocol,
             portid: socket.map_or(0, |socket| socket.portid),
             record: self.records,
@@ -355,21 +378,34 @@ impl Receiver for Show {
                 _ => call.head.exit_ns,
             },
         };
-        let is_multicast = self.learn(&moved, function, (process, call));
+        let sender = self.learn(&moved, function, (process, call));
         let names = self.names.scope(Some(process), call.head.fd);
-        let requests = self.requests.scope(moved.place, moved.portid, is_multicast);
+        let requests = self.requests.scope(moved.place, moved.portid, sender);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let record = CallRecord { process, call, function, origin, socket, record: self.records };
         self.output.call(&engine, &record, &mut self.text);
+        if function == Function::Close && call.head.ret == 0 && !process.has_other(call.head.fd) {
+            self.give_up(process, Some(moved.place), Why::Closed);
+        }
     }
 
     fn lost(&mut self, process: &Process, count: u64) {
         self.lost = self.lost.saturating_add(count);
+        self.requests.missed();
         self.output.lost(process, count, &mut self.text);
     }
 
     fn bye(&mut self, process: &Process) {
+        self.give_up(process, None, Why::Ended);
         self.output.bye(process, &mut self.text);
+    }
+
+    fn gone(&mut self, process: &Process, gone: Gone) {
+        let why = match gone {
+            Gone::Ended => Why::Ended,
+            Gone::Unheard => Why::Cut,
+        };
+        self.give_up(process, None, why);
     }
 
     fn name(&mut self, name: &Name<'_>) {

@@ -19,6 +19,14 @@ impl<'e> Engine<'e> {
         Value::named(v, 4, name, None)
     }
 
+    /// The name of what a message to the kernel asks of a generic family.
+    #[must_use]
+    pub fn request_operation(&self, protocol: u32, ty: u16, command: u8) -> Option<&'e str> {
+        let family = self.generic_family(ty).filter(|_| protocol == GENERIC)?;
+        let found = self.registry.generic(family)?.by_number(u16::from(command), true);
+        found.operation.filter(|_| !found.is_default).map(|operation| &*operation.c_name)
+    }
+
     /// The type of a message to the kernel.
     #[must_use]
     pub fn request_type(&self, protocol: u32, ty: u16) -> Value<'e> {

@@ -135,12 +135,25 @@ pub struct Asked<'a> {
     pub is_dump: bool,
     /// Header and payload; of a very long one only the front.
     pub bytes: &'a [u8],
+    /// How many messages have answered it so far, its end included. Those of the datagram that is
+    /// shown are among them.
+    pub answers: u64,
+    /// Their bytes.
+    pub answers_len: u64,
+    /// Whether a dump's answers said that what they show has changed meanwhile (`NLM_F_DUMP_INTR`).
+    pub is_interrupted: bool,
 }
 
 /// The requests that messages may answer.
 pub trait Requests {
     /// The request that the message with this header answers.
     fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>>;
+
+    /// Whether the message with this header answers what nobody asked, as far as all that was asked is
+    /// known.
+    fn is_unasked(&self, _answer: &Nlmsghdr) -> bool {
+        false
+    }
 }
 
 /// No requests known.

@@ -9,6 +9,7 @@ mod lines;
 mod tests;
 mod value;
 
+use super::reply::{self, LeftOver, Unanswered};
 use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, control, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine, Groups};
@@ -39,18 +40,20 @@ impl Json {
     /// Shows one call; `feed` drives the visitor through the bytes it moved.
     fn show_call(
         &mut self,
-        names: Option<Groups<'_>>,
+        engine: &Engine<'_>,
         record: &CallRecord<'_>,
         out: &mut Vec<u8>,
         feed: impl FnOnce(&mut Lines<'_>),
     ) {
         let call = record.call;
+        let names = Some(engine.groups(call.head.protocol));
         let peek = call.head.flags & socket_names::MSG_PEEK != 0;
         let moved = record.direction().is_some() && !call.payload.is_empty() && !record.failed();
         // What was only peeked at comes again with the call that takes it.
         if moved && !peek {
             self.front(names, record, b"message");
-            let mut lines = Lines::new(out, &mut self.scratch, self.show_secrets);
+            let mut lines =
+                Lines::new(out, &mut self.scratch, self.show_secrets, (engine, call.head.exit_ns));
             feed(&mut lines);
             return lines.finish();
         }
@@ -63,6 +66,7 @@ impl Json {
 
     fn show_datagram(
         &mut self,
+        engine: &Engine<'_>,
         datagram: &Datagram<'_>,
         out: &mut Vec<u8>,
         feed: impl FnOnce(&mut Lines<'_>),
@@ -75,7 +79,7 @@ impl Json {
         protocol(front, i32::try_from(datagram.protocol).ok());
         front.extend_from_slice(b",\"record\":");
         text::decimal(front, datagram.record);
-        let mut lines = Lines::new(out, &mut self.scratch, self.show_secrets);
+        let mut lines = Lines::new(out, &mut self.scratch, self.show_secrets, (engine, 0));
         feed(&mut lines);
         lines.finish();
     }
@@ -154,6 +158,17 @@ fn result(out: &mut Vec<u8>, record: &CallRecord<'_>) {
     if record.failed() {
         out.extend_from_slice(b",\"error\":");
         lines::error(out, socket_names::errno_name(head.errno), head.errno);
+    }
+    if record.is_overrun() {
+        out.extend_from_slice(b",\"overrun\":true");
+    }
+    if let Some(LeftOver { unread, room, drops }) = LeftOver::of(record) {
+        for (key, number) in [("unread", unread), ("room", room), ("drops", drops)] {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(key.as_bytes());
+            out.extend_from_slice(b"\":");
+            text::decimal(out, number);
+        }
     }
 }
 
@@ -337,15 +352,14 @@ impl Output for Json {
     fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
         let direction = record.direction().unwrap_or(Direction::Receive);
         let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
-        let names = Some(engine.groups(record.call.head.protocol));
-        self.show_call(names, record, out, |lines| {
+        self.show_call(engine, record, out, |lines| {
             decode::datagram(engine, protocol, direction, record.call.payload, lines);
         });
     }
 
     fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
         let Datagram { protocol, direction, bytes, .. } = *datagram;
-        self.show_datagram(datagram, out, |lines| {
+        self.show_datagram(engine, datagram, out, |lines| {
             decode::datagram(engine, protocol, direction, bytes, lines);
         });
     }
@@ -356,6 +370,34 @@ impl Output for Json {
         text::decimal(out, count);
         out.extend_from_slice(b",\"total\":");
         text::decimal(out, process.lost);
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn unanswered(&mut self, engine: &Engine<'_>, one: &Unanswered<'_>, out: &mut Vec<u8>) {
+        let request = one.request;
+        Self::process_line(one.process, b"unanswered", out);
+        out.extend_from_slice(b",\"fd\":");
+        text::decimal(out, request.fd);
+        out.extend_from_slice(b",\"protocol\":");
+        protocol(out, Some(request.protocol));
+        out.extend_from_slice(b",\"at\":\"");
+        out.extend_from_slice(one.why.word().as_bytes());
+        out.extend_from_slice(b"\",\"request\":{\"record\":");
+        text::decimal(out, request.record);
+        out.extend_from_slice(b",\"part\":");
+        text::decimal(out, request.part);
+        out.extend_from_slice(b",\"type\":");
+        let number = u32::try_from(request.protocol).unwrap_or(u32::MAX);
+        let (ty, operation) = reply::request_kind(engine, number, request.bytes());
+        value::name_or_number(out, &ty);
+        if let Some(operation) = operation {
+            out.extend_from_slice(b",\"operation\":");
+            escape::json(out, operation.as_bytes());
+        }
+        out.extend_from_slice(b",\"seq\":");
+        text::decimal(out, request.header.seq);
+        out.extend_from_slice(b"},\"answers\":");
+        text::decimal(out, request.answers);
         out.extend_from_slice(b"}\n");
     }
 

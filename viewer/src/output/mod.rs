@@ -6,6 +6,7 @@
 use crate::decode::{Direction, Engine};
 use crate::state::process::Process;
 use nlproto::{Call, Function, Origin, Socket};
+use reply::Unanswered;
 
 mod control;
 mod errno_names;
@@ -13,6 +14,7 @@ pub mod escape;
 mod guess;
 pub mod json;
 pub mod paint;
+pub mod reply;
 #[cfg(test)]
 mod samples;
 pub mod socket_names;
@@ -20,6 +22,7 @@ pub mod strace;
 pub mod text;
 pub mod time;
 pub mod tree;
+pub mod units;
 
 /// A libc call with all that is known around it.
 #[derive(Clone, Copy)]
@@ -43,6 +46,13 @@ impl CallRecord<'_> {
     #[must_use]
     pub const fn failed(&self) -> bool {
         self.call.head.errno != 0
+    }
+
+    /// Whether it tells that messages were dropped for lack of room in the socket's buffer.
+    #[must_use]
+    pub fn is_overrun(&self) -> bool {
+        self.direction() == Some(Direction::Receive)
+            && socket_names::errno_name(self.call.head.errno) == Some("ENOBUFS")
     }
 
     /// Whether it is one whose netlink stays inside libc, and was not caught there.
@@ -96,6 +106,8 @@ pub trait Output {
     fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>);
     /// Records of a process that did not arrive.
     fn lost(&mut self, process: &Process, count: u64, out: &mut Vec<u8>);
+    /// A request that the kernel owes something gets no more answers, or has none yet as all ends.
+    fn unanswered(&mut self, _engine: &Engine<'_>, _one: &Unanswered<'_>, _out: &mut Vec<u8>) {}
     /// A process ends.
     fn bye(&mut self, process: &Process, out: &mut Vec<u8>);
     /// No more will come.

@@ -2,10 +2,11 @@
 
 use super::CallRecord;
 use crate::decode::{
-    AttrHead, Direction, Hint, Issue, IssueKind, List, MessageHead, Nlmsghdr, Opaque, Order, Slot,
-    StructHead, TextKind, Value, Visitor,
+    AttrHead, Direction, Engine, Hint, Issue, IssueKind, List, MessageHead, Nlmsghdr, NoNames,
+    NoRequests, Opaque, Order, Slot, StructHead, TextKind, Value, Visitor,
 };
 use crate::decode::{Entry, Enum, StructStyle};
+use crate::spec::Registry;
 use crate::state::process::Process;
 use nlproto::{Call, CallHead, Function, Hello, Origin, Socket};
 
@@ -41,6 +42,14 @@ pub(super) fn call(
 }
 
 /// `ip link add …`, of which the last two arguments are hostile.
+/// An engine that knows the built-in specs and nothing else.
+pub(super) fn engine() -> Engine<'static> {
+    thread_local! {
+        static REGISTRY: &'static Registry = Box::leak(Box::new(Registry::builtin()));
+    }
+    REGISTRY.with(|registry| Engine { registry, names: &NoNames, requests: &NoRequests })
+}
+
 pub(super) fn process() -> Process {
     let hello = Hello {
         pid: 4242,

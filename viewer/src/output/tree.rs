@@ -23,11 +23,12 @@ mod value;
 mod visit;
 
 use super::paint::{self, Paint, Role};
+use super::reply::{self, Unanswered, Why};
 use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, control, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine, Groups};
 use crate::state::process::Process;
-use block::{Block, Scratch};
+use block::{Around, Block, Scratch};
 use nlproto::function::Kind;
 use nlproto::{Call, Origin, SockaddrNl};
 
@@ -68,11 +69,12 @@ impl Tree {
     /// Shows one call; `feed` drives the visitor through the bytes it moved.
     fn show_call(
         &mut self,
-        names: Option<Groups<'_>>,
+        engine: &Engine<'_>,
         record: &CallRecord<'_>,
         out: &mut Vec<u8>,
         feed: impl FnOnce(&mut Block<'_>),
     ) {
+        let names = Some(engine.groups(record.call.head.protocol));
         let call = record.call;
         self.begin(record);
         let direction = record.direction();
@@ -100,7 +102,13 @@ impl Tree {
         self.scratch.who_columns = paint::columns(&self.scratch.who);
         self.note(names, record);
         let bytes = call.payload;
-        let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
+        let around = Around {
+            engine,
+            protocol: u32::try_from(call.head.protocol).unwrap_or(u32::MAX),
+            received_ns: call.head.exit_ns,
+            echoes: false,
+        };
+        let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, around);
         feed(&mut block);
         block.finish();
         if direction == Some(Direction::Receive)
@@ -118,6 +126,7 @@ impl Tree {
 
     fn show_datagram(
         &mut self,
+        engine: &Engine<'_>,
         datagram: &Datagram<'_>,
         out: &mut Vec<u8>,
         feed: impl FnOnce(&mut Block<'_>),
@@ -135,7 +144,8 @@ impl Tree {
         self.look.paint.put(who, role, arrow.as_bytes());
         who.push(b' ');
         self.scratch.who_columns = paint::columns(&self.scratch.who);
-        let mut block = Block::new(out, &self.look, &mut self.scratch, datagram.bytes, true);
+        let around = Around { engine, protocol: datagram.protocol, received_ns: 0, echoes: true };
+        let mut block = Block::new(out, &self.look, &mut self.scratch, datagram.bytes, around);
         feed(&mut block);
         block.finish();
     }
@@ -270,14 +280,14 @@ impl Output for Tree {
     fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
         let direction = record.direction().unwrap_or(Direction::Receive);
         let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
-        self.show_call(Some(engine.groups(record.call.head.protocol)), record, out, |block| {
+        self.show_call(engine, record, out, |block| {
             decode::datagram(engine, protocol, direction, record.call.payload, block);
         });
     }
 
     fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
         let Datagram { protocol, direction, bytes, .. } = *datagram;
-        self.show_datagram(datagram, out, |block| {
+        self.show_datagram(engine, datagram, out, |block| {
             decode::datagram(engine, protocol, direction, bytes, block);
         });
     }
@@ -287,6 +297,29 @@ impl Output for Tree {
         self.look.paint.with(out, Role::Warning, |out| {
             text::decimal(out, count);
             out.extend_from_slice(if count == 1 { b" record lost" } else { b" records lost" });
+        });
+        out.push(b'\n');
+    }
+
+    fn unanswered(&mut self, engine: &Engine<'_>, one: &Unanswered<'_>, out: &mut Vec<u8>) {
+        let request = one.request;
+        life::program(out, &self.look, &one.process.comm, one.process.pid, 0);
+        out.push(b' ');
+        text::decimal(out, request.fd);
+        out.push(b' ');
+        protocol(out, Some(request.protocol));
+        let words = match one.why {
+            Why::Closed => "⚠ closed before all answers to ",
+            Why::Ended => "⚠ ended before all answers to ",
+            Why::Cut => "⚠ not answered yet: ",
+        };
+        self.look.paint.put(out, Role::Warning, words.as_bytes());
+        let number = u32::try_from(request.protocol).unwrap_or(u32::MAX);
+        let (ty, operation) = reply::request_kind(engine, number, request.bytes());
+        head::kind(out, &self.look, &ty, operation);
+        self.look.paint.with(out, Role::Dim, |out| {
+            out.extend_from_slice(b"  seq ");
+            text::decimal(out, request.header.seq);
         });
         out.push(b'\n');
     }

@@ -95,6 +95,15 @@ impl Process {
         Some(portid).filter(|portid| *portid != 0 && !self.unbound.contains(&fd))
     }
 
+    /// Whether another descriptor of it is the same socket as this one.
+    #[must_use]
+    pub fn has_other(&self, fd: i32) -> bool {
+        let Some(socket) = self.sockets.get(&fd).filter(|socket| socket.inode != 0) else {
+            return false;
+        };
+        self.sockets.iter().any(|(other, s)| *other != fd && s.inode == socket.inode)
+    }
+
     /// Learns from a call that has been shown what is known of its socket.
     pub(super) fn after(&mut self, call: &Call<'_>) {
         let head = &call.head;

@@ -35,8 +35,19 @@ pub trait Receiver {
     fn lost(&mut self, process: &Process, count: u64);
     /// A process ended in an orderly way.
     fn bye(&mut self, process: &Process);
+    /// No more will come of a process, whether it said that it ends or not.
+    fn gone(&mut self, _process: &Process, _gone: Gone) {}
     /// A name that a viewer learned outside the stream.
     fn name(&mut self, name: &Name<'_>);
+}
+
+/// Why no more comes of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// It has ended.
+    Ended,
+    /// Nobody listens any more.
+    Unheard,
 }
 
 /// Makes whole calls out of records.
@@ -131,12 +142,13 @@ impl Reassembly {
     pub fn end_process(&mut self, key: u64, to: &mut impl Receiver) {
         if let Some(mut entry) = self.processes.remove(&key) {
             entry.close(&mut self.unfinished_len, to);
+            to.gone(&entry.process, Gone::Unheard);
         }
     }
 
     /// No more will come of these processes, which say that they lost so much together: what nobody
     /// has been told of was lost at their end, and is told as the last one's.
-    pub fn end_processes(&mut self, keys: &[u64], lost: u64, to: &mut impl Receiver) {
+    pub fn end_processes(&mut self, keys: &[u64], lost: u64, gone: Gone, to: &mut impl Receiver) {
         let mut known = 0_u64;
         for (number, key) in (1..).zip(keys) {
             let Some(mut entry) = self.processes.remove(key) else { continue };
@@ -145,6 +157,7 @@ impl Reassembly {
             if number == keys.len() {
                 entry.lose(lost.saturating_sub(known), to);
             }
+            to.gone(&entry.process, gone);
         }
     }
 

@@ -11,7 +11,7 @@
 //! received ────┘ counts answers, notes the end
 //! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::decode::{self, Asked};
 use crate::wire::message::{Message, Messages, Nlmsghdr};
@@ -32,6 +32,8 @@ const SPARE_LEN: usize = 4 << 10;
 const REQUEST: u16 = 0x1;
 const MULTI: u16 = 0x2;
 const ACK: u16 = 0x4;
+/// `NLM_F_DUMP_INTR`.
+const DUMP_INTR: u16 = 0x10;
 const DUMP: u16 = 0x300;
 /// `NLMSG_ERROR`, `NLMSG_DONE`, and the first type that is not netlink's own.
 const ERROR: u16 = 2;
@@ -66,6 +68,10 @@ impl Place {
 pub struct Moved {
     /// On which socket.
     pub place: Place,
+    /// The key of the process; 0 where there is none.
+    pub process: u64,
+    /// The socket's descriptor there; -1 where there is none.
+    pub fd: i32,
     /// Its protocol.
     pub protocol: i32,
     /// Its port id; 0 where it is not known.
@@ -81,6 +87,12 @@ pub struct Moved {
 #[derive(Debug, Default)]
 pub struct Request {
     key: Option<Key>,
+    /// The key of the process that sent it; 0 where there is none.
+    pub process: u64,
+    /// The socket's descriptor there; -1 where there is none.
+    pub fd: i32,
+    /// The netlink protocol.
+    pub protocol: i32,
     /// The number of the record that it came in.
     pub record: u64,
     /// Which message of that record it is, from 0.
@@ -95,6 +107,12 @@ pub struct Request {
     pub is_dump: bool,
     /// How many messages have answered it, its end included.
     pub answers: u64,
+    /// Their bytes.
+    pub answers_len: u64,
+    /// Whether one of them said that what a dump shows has changed meanwhile.
+    pub is_interrupted: bool,
+    /// Whether it was told that nothing will end it any more.
+    is_given_up: bool,
     /// How it ended.
     pub end: Option<End>,
     bytes: Vec<u8>,
@@ -105,6 +123,16 @@ impl Request {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether the kernel owes it an end: an acknowledgement, a dump's end, or the one answer that a
+    /// request of its type always has.
+    #[must_use]
+    pub const fn is_owed(&self) -> bool {
+        let gets = self.protocol == NETLINK_ROUTE && is_get(&self.header);
+        self.end.is_none()
+            && !self.is_given_up
+            && (self.is_dump || gets || self.header.flags & ACK != 0)
     }
 }
 
@@ -146,6 +174,8 @@ pub struct Requests {
     total_len: usize,
     /// Where the last answer's request was: a dump's answers come in a row.
     last: Option<(Key, u64)>,
+    /// Sockets of which all requests are known, as they were made before our eyes.
+    whole: HashSet<Place>,
 }
 
 impl Requests {
@@ -154,7 +184,8 @@ impl Requests {
         let mut part = 0;
         for step in Messages::new(bytes) {
             let Step::Element(message) = step else { continue };
-            if message.header.flags & REQUEST != 0 {
+            // One that is no request is acknowledged all the same.
+            if message.header.flags & (REQUEST | ACK) != 0 {
                 self.remember(moved, part, &message, bytes);
             }
             part = part.saturating_add(1);
@@ -175,7 +206,9 @@ impl Requests {
                 continue;
             }
             request.answers = request.answers.saturating_add(1);
+            request.answers_len = request.answers_len.saturating_add(u64::from(message.header.len));
             request.is_dump |= message.header.flags & MULTI != 0;
+            request.is_interrupted |= message.header.flags & DUMP_INTR != 0;
             if let Some(how) = request.ending(&message) {
                 request.end = Some(End { record: moved.record, at_ns: moved.at_ns, how });
             }
@@ -186,8 +219,39 @@ impl Requests {
     /// The requests as answers on a socket see them. `portid` is the socket's own, 0 where it is not
     /// known; to a multicast message nothing was asked.
     #[must_use]
-    pub const fn scope(&self, place: Place, portid: u32, is_multicast: bool) -> Scope<'_> {
-        Scope { requests: self, place, portid, is_multicast }
+    pub const fn scope(&self, place: Place, portid: u32, sender: Sender) -> Scope<'_> {
+        Scope { requests: self, place, portid, sender }
+    }
+
+    /// A socket has been made, so that all its requests will be known.
+    pub fn made(&mut self, place: Place) {
+        if self.whole.len() >= MAX_COUNT {
+            self.whole.clear();
+        }
+        self.whole.insert(place);
+    }
+
+    /// Some of what was sent is not known: no answer is known for one that nobody asked for.
+    pub fn missed(&mut self) {
+        self.whole.clear();
+    }
+
+    /// A process has closed a socket, or with `None` ended: calls `each` with those of its requests that
+    /// the kernel still owes something, the oldest first.
+    pub fn give_up(&mut self, process: u64, place: Option<Place>, mut each: impl FnMut(&Request)) {
+        if let Some(place) = place {
+            self.whole.remove(&place);
+        }
+        let is_its = |request: &&mut Request| {
+            let at = request.key.map(|(at, _)| at);
+            request.process == process && (place.is_none() || place == at)
+        };
+        for request in self.kept.iter_mut().filter(is_its) {
+            if request.is_owed() {
+                each(request);
+            }
+            request.is_given_up = true;
+        }
     }
 
     /// The newest request with an answer's sequence number on its socket.
@@ -245,6 +309,9 @@ impl Requests {
         self.last = None;
         self.kept.push_back(Request {
             key: Some(key),
+            process: moved.process,
+            fd: moved.fd,
+            protocol: moved.protocol,
             record: moved.record,
             part,
             sent_ns: moved.at_ns,
@@ -252,6 +319,9 @@ impl Requests {
             portid: moved.portid,
             is_dump: asks_for_dump(moved.protocol, &header),
             answers: 0,
+            answers_len: 0,
+            is_interrupted: false,
+            is_given_up: false,
             end: None,
             bytes,
         });
@@ -260,10 +330,13 @@ impl Requests {
     /// Forgets the oldest one and returns the room that it took.
     fn forget(&mut self) -> Option<Vec<u8>> {
         let oldest = self.kept.pop_front()?;
-        if let Some(key) = oldest.key
-            && self.by_key.get(&key) == Some(&self.forgotten)
-        {
-            self.by_key.remove(&key);
+        if let Some(key) = oldest.key {
+            if self.by_key.get(&key) == Some(&self.forgotten) {
+                self.by_key.remove(&key);
+            }
+            if oldest.end.is_none() {
+                self.whole.remove(&key.0);
+            }
         }
         self.last = None;
         self.forgotten = self.forgotten.saturating_add(1);
@@ -298,8 +371,25 @@ impl Request {
 /// Whether a request asks for many answers. In messages that make something the same bits mean
 /// something else; rtnetlink's types tell which those are.
 const fn asks_for_dump(protocol: i32, header: &Nlmsghdr) -> bool {
-    let gets = protocol != NETLINK_ROUTE || header.ty & 3 == 2;
-    header.flags & DUMP == DUMP && gets
+    header.flags & DUMP == DUMP && (protocol != NETLINK_ROUTE || is_get(header))
+}
+
+/// Whether an rtnetlink message asks for what there is, by its type.
+const fn is_get(header: &Nlmsghdr) -> bool {
+    header.ty >= MIN_TYPE && header.ty & 3 == 2
+}
+
+/// Who sent a datagram, and to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Nobody knows.
+    Unknown,
+    /// The kernel, to this socket.
+    Kernel,
+    /// A program, to this socket.
+    Program,
+    /// Somebody, to a multicast group.
+    Group,
 }
 
 /// The requests that messages on one socket may answer.
@@ -308,12 +398,12 @@ pub struct Scope<'r> {
     requests: &'r Requests,
     place: Place,
     portid: u32,
-    is_multicast: bool,
+    sender: Sender,
 }
 
 impl decode::Requests for Scope<'_> {
     fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
-        if self.is_multicast {
+        if self.sender == Sender::Group {
             return None;
         }
         let request = self.requests.find(self.place, answer, self.portid)?;
@@ -323,7 +413,19 @@ impl decode::Requests for Scope<'_> {
             sent_ns: request.sent_ns,
             is_dump: request.is_dump,
             bytes: request.bytes(),
+            answers: request.answers,
+            answers_len: request.answers_len,
+            is_interrupted: request.is_interrupted,
         })
+    }
+
+    fn is_unasked(&self, answer: &Nlmsghdr) -> bool {
+        matches!(self.sender, Sender::Kernel | Sender::Unknown)
+            // What the kernel says by itself is from no port.
+            && answer.portid != 0
+            && answer.portid == self.portid
+            && self.requests.whole.contains(&self.place)
+            && self.requests.find(self.place, answer, self.portid).is_none()
     }
 }
 

@@ -6,8 +6,10 @@
 use super::frames::{Frame, Key, Keys, Name, top};
 use super::value;
 use crate::decode::{
-    AttrHead, Issue, List, MessageHead, Slot, StructHead, StructStyle, Value, Visitor,
+    AttrHead, Direction, Engine, Issue, List, MessageHead, Slot, StructHead, StructStyle, Value,
+    Visitor,
 };
+use crate::output::reply::{Dump, Reply};
 use crate::output::{escape, text};
 
 /// Buffers used again for every message.
@@ -24,6 +26,9 @@ pub(super) struct Lines<'l> {
     out: &'l mut Vec<u8>,
     scratch: &'l mut Scratch,
     show_secrets: bool,
+    engine: &'l Engine<'l>,
+    /// `CLOCK_MONOTONIC` after the datagram was received, in nanoseconds; 0 where it is not known.
+    received_ns: u64,
     /// Whether a line is begun.
     open: bool,
     /// Whether that line is netlink's own: an acknowledgement, an error, a dump's end.
@@ -31,10 +36,16 @@ pub(super) struct Lines<'l> {
 }
 
 impl<'l> Lines<'l> {
-    pub(super) fn new(out: &'l mut Vec<u8>, scratch: &'l mut Scratch, show_secrets: bool) -> Self {
+    /// The engine, and `CLOCK_MONOTONIC` after the datagram was received.
+    pub(super) fn new(
+        out: &'l mut Vec<u8>,
+        scratch: &'l mut Scratch,
+        show_secrets: bool,
+        (engine, received_ns): (&'l Engine<'l>, u64),
+    ) -> Self {
         scratch.frames.clear();
         scratch.issues.clear();
-        Self { out, scratch, show_secrets, open: false, control: false }
+        Self { out, scratch, show_secrets, engine, received_ns, open: false, control: false }
     }
 
     /// Ends a line of what stands outside of any message.
@@ -226,6 +237,39 @@ impl<'l> Lines<'l> {
         true
     }
 
+    /// The keys that say what a message answers.
+    fn reply(&mut self, head: &MessageHead<'_>) {
+        if head.direction == Direction::Send {
+            return;
+        }
+        let out = &mut *self.out;
+        let Some(reply) = Reply::of(self.engine, head, self.received_ns) else {
+            if self.engine.requests.is_unasked(&head.header) {
+                out.extend_from_slice(b",\"reply_to\":null");
+            }
+            return;
+        };
+        out.extend_from_slice(b",\"reply_to\":");
+        text::decimal(out, reply.asked.record);
+        if reply.asked.part > 0 {
+            out.extend_from_slice(b",\"reply_to_part\":");
+            text::decimal(out, reply.asked.part);
+        }
+        if let Some(ns) = reply.latency_ns {
+            out.extend_from_slice(b",\"latency_ns\":");
+            text::decimal(out, ns);
+        }
+        if let Some(Dump { messages, len, is_interrupted }) = reply.dump {
+            out.extend_from_slice(b",\"dump\":{\"messages\":");
+            text::decimal(out, messages);
+            out.extend_from_slice(b",\"len\":");
+            text::decimal(out, len);
+            let interrupted: &[u8] =
+                if is_interrupted { b",\"interrupted\":true}" } else { b",\"interrupted\":false}" };
+            out.extend_from_slice(interrupted);
+        }
+    }
+
     /// The keys that say what a message is.
     fn head(&mut self, head: &MessageHead<'_>) {
         let out = &mut *self.out;
@@ -325,6 +369,7 @@ impl Visitor for Lines<'_> {
         self.control = head.control;
         self.out.push(b',');
         self.head(head);
+        self.reply(head);
     }
 
     fn message_end(&mut self) {

@@ -30,7 +30,7 @@ fn received(feed: impl FnOnce(&mut Lines<'_>)) -> String {
         &[],
         |_| {},
         |record| {
-            Json::new(&STYLE).show_call(None, record, &mut out, feed);
+            Json::new(&STYLE).show_call(&samples::engine(), record, &mut out, feed);
         },
     );
     String::from_utf8_lossy(&out).into_owned()
@@ -44,7 +44,7 @@ fn life(
 ) -> String {
     let mut out = Vec::new();
     samples::call(function, payload, name, edit, |record| {
-        Json::new(&STYLE).show_call(None, record, &mut out, |_| {});
+        Json::new(&STYLE).show_call(&samples::engine(), record, &mut out, |_| {});
     });
     String::from_utf8_lossy(&out).into_owned()
 }
@@ -195,7 +195,7 @@ fn calls() {
     );
     assert_eq!(
         tail(&life(Function::Bind, &[], &samples::ADDRESS, |_| {})),
-        r#","record":17,"ret":0,"address":{"portid":77,"groups":[5]}}"#
+        r#","record":17,"ret":0,"address":{"portid":77,"groups":[5],"group_names":["RTNLGRP_IPV4_IFADDR"]}}"#
     );
     assert_eq!(
         tail(&life(Function::Setsockopt, &[1, 0, 0, 0], &[], |head| head.args = [270, 11, 4])),
@@ -206,7 +206,7 @@ fn calls() {
             head.ret = -1;
             head.errno = 105;
         })),
-        r#","record":17,"ret":-1,"error":{"name":"ENOBUFS","number":105}}"#
+        r#","record":17,"ret":-1,"error":{"name":"ENOBUFS","number":105},"overrun":true}"#
     );
     assert_eq!(
         tail(&life(Function::Recvmsg, &[0; 20], &[], |head| {

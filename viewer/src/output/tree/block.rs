@@ -8,8 +8,9 @@ use super::Look;
 use super::head::{self, Message};
 use super::rows::Rows;
 use super::value;
-use crate::decode::{Direction, Slot, Value};
+use crate::decode::{Direction, Engine, MessageHead, Slot, Value};
 use crate::output::paint::Role;
+use crate::output::reply::{self, Dump, Reply};
 use crate::output::{escape, text};
 
 /// Type of an error or acknowledgement.
@@ -78,8 +79,14 @@ pub(super) struct Scratch {
     pub(super) who_columns: usize,
     /// What the call knows beside the message: group, peer.
     pub(super) note: Vec<u8>,
-    /// The name of the request that an error answers.
+    /// The name of the request that the message answers.
     pub(super) answered: Vec<u8>,
+    /// How long that took, in nanoseconds.
+    pub(super) latency_ns: Option<u64>,
+    /// What a dump brought that ends here.
+    pub(super) dump: Option<Dump>,
+    /// Whether the message answers what nobody asked.
+    pub(super) is_unasked: bool,
     /// The kernel's words in an extended ack.
     pub(super) words: Vec<u8>,
     pub(super) rows: Rows,
@@ -91,14 +98,24 @@ pub(super) struct Scratch {
     prefix: Vec<u8>,
 }
 
+/// What stands around a datagram.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'b> {
+    pub(super) engine: &'b Engine<'b>,
+    pub(super) protocol: u32,
+    /// `CLOCK_MONOTONIC` after it was received, in nanoseconds; 0 where it is not known.
+    pub(super) received_ns: u64,
+    /// Whether requests echoed in errors are shown whole. They are not where the request itself was.
+    pub(super) echoes: bool,
+}
+
 /// Prints a datagram's messages.
 pub(super) struct Block<'b> {
     pub(super) out: &'b mut Vec<u8>,
     pub(super) look: &'b Look,
     pub(super) scratch: &'b mut Scratch,
     bytes: &'b [u8],
-    /// Whether requests echoed in errors are shown whole. They are not where the request itself was.
-    pub(super) echoes: bool,
+    pub(super) around: Around<'b>,
     pub(super) message: Option<Message>,
     pub(super) depth: usize,
     /// Where the last message ended.
@@ -111,12 +128,12 @@ impl<'b> Block<'b> {
         look: &'b Look,
         scratch: &'b mut Scratch,
         bytes: &'b [u8],
-        echoes: bool,
+        around: Around<'b>,
     ) -> Self {
         scratch.rows.start(look.paint, look.width);
         scratch.frames.clear();
         scratch.hidden.clear();
-        Self { out, look, scratch, bytes, echoes, message: None, depth: 0, done: 0 }
+        Self { out, look, scratch, bytes, around, message: None, depth: 0, done: 0 }
     }
 
     /// Prints what stands outside of any message: text of a protocol without messages, stray bytes.
@@ -136,6 +153,26 @@ impl<'b> Block<'b> {
             let bytes = bytes.get(..len).unwrap_or(bytes);
             head::hex_dump(self.out, self.look, bytes, at, &self.scratch.hidden);
         }
+    }
+
+    /// Notes what a message answers, for its head line.
+    pub(super) fn note_reply(&mut self, head: &MessageHead<'_>) {
+        /// `NLM_F_MULTI`: one of many, of which the last says what they answer.
+        const MULTI: u16 = 2;
+        let Around { engine, protocol, received_ns, .. } = self.around;
+        let scratch = &mut *self.scratch;
+        scratch.answered.clear();
+        scratch.dump = None;
+        scratch.latency_ns = None;
+        scratch.is_unasked =
+            head.direction == Direction::Receive && engine.requests.is_unasked(&head.header);
+        let is_one_of_many = head.header.flags & MULTI != 0 && !head.control;
+        let reply = Reply::of(engine, head, received_ns).filter(|_| !is_one_of_many);
+        let Some(reply) = reply else { return };
+        scratch.dump = reply.dump;
+        scratch.latency_ns = reply.latency_ns;
+        let (ty, operation) = reply::request_kind(engine, protocol, reply.asked.bytes);
+        head::kind(&mut scratch.answered, self.look, &ty, operation);
     }
 
     pub(super) fn push(&mut self, frame: Frame) {

@@ -7,7 +7,8 @@ use super::block::{NLMSG_DONE, NLMSG_ERROR, Scratch};
 use super::rows::spaces;
 use crate::decode::{MessageHead, Value};
 use crate::output::paint::{self, Role};
-use crate::output::{escape, socket_names, text};
+use crate::output::reply::Dump;
+use crate::output::{escape, socket_names, text, units};
 
 /// Where sequence number and size stand if the output is no terminal.
 const TAIL_COLUMN: usize = 72;
@@ -63,6 +64,7 @@ const DUMP_INTR: u16 = 0x10;
 pub(super) fn message(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, head: &MessageHead<'_>) {
     let start = begin(out, scratch);
     name(out, look, head);
+    answered(out, look, scratch);
     let len = head.payload.len().saturating_add(HEADER_LEN);
     tail(out, look, scratch, start, Some(head.header.seq), len);
 }
@@ -104,11 +106,28 @@ pub(super) fn control(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, message
             out.push(b')');
         });
     }
+    answered(out, look, scratch);
+    tail(out, look, scratch, start, Some(message.seq), message.len);
+}
+
+/// What a message answers, and what came of it.
+fn answered(out: &mut Vec<u8>, look: &Look, scratch: &Scratch) {
     if !scratch.answered.is_empty() {
         look.paint.put(out, Role::Dim, b"  to ");
         out.extend_from_slice(&scratch.answered);
     }
-    tail(out, look, scratch, start, Some(message.seq), message.len);
+    if let Some(Dump { messages, len, is_interrupted }) = scratch.dump {
+        out.extend_from_slice(b"  ");
+        text::decimal(out, messages);
+        out.extend_from_slice(if messages == 1 { b" message, " } else { b" messages, " });
+        units::size(out, len);
+        if is_interrupted {
+            look.paint.put(out, Role::Warning, b"  changed meanwhile");
+        }
+    }
+    if scratch.is_unasked {
+        look.paint.put(out, Role::Warning, "  ⚠ nobody asked".as_bytes());
+    }
 }
 
 /// The head line of bytes that belong to no message.
@@ -124,19 +143,19 @@ pub(super) fn culprit(out: &mut Vec<u8>, look: &Look) {
 }
 
 /// What a message is: its type, or family and operation.
-pub(super) fn kind(out: &mut Vec<u8>, look: &Look, head: &MessageHead<'_>) {
-    if let Some(operation) = head.operation {
-        type_name(out, look, Role::Dim, &head.ty);
+pub(super) fn kind(out: &mut Vec<u8>, look: &Look, ty: &Value<'_>, operation: Option<&str>) {
+    if let Some(operation) = operation {
+        type_name(out, look, Role::Dim, ty);
         out.push(b' ');
         look.paint.put(out, Role::Kind, operation.as_bytes());
     } else {
-        type_name(out, look, Role::Kind, &head.ty);
+        type_name(out, look, Role::Kind, ty);
     }
 }
 
 /// What a message is, and its flags.
 pub(super) fn name(out: &mut Vec<u8>, look: &Look, head: &MessageHead<'_>) {
-    kind(out, look, head);
+    kind(out, look, &head.ty, head.operation);
     if let Value::Flags { v, set, more, .. } = head.flags {
         let mut separator: &[u8] = b"  ";
         let mut each = |name: &str| {
@@ -203,8 +222,8 @@ fn tail(
     let used = paint::columns(out.get(after_who..).unwrap_or(&[]));
     let used = used.saturating_add(scratch.who_columns);
     let column = look.width.map_or(TAIL_COLUMN, |width| {
-        // Room for "seq 1795456800  1234 B".
-        width.min(MAX_WIDTH).saturating_sub(22)
+        // Room for "seq 1795456800  1234 B  1.20 ms".
+        width.min(MAX_WIDTH).saturating_sub(31)
     });
     spaces(out, column.saturating_sub(used).max(2));
     look.paint.with(out, Role::Dim, |out| {
@@ -215,6 +234,10 @@ fn tail(
         }
         text::decimal(out, len);
         out.extend_from_slice(b" B");
+        if let Some(ns) = scratch.latency_ns {
+            out.extend_from_slice(b"  ");
+            units::duration(out, ns);
+        }
     });
     out.push(b'\n');
 }

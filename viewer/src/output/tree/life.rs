@@ -3,7 +3,8 @@
 use super::Look;
 use crate::decode::Groups;
 use crate::output::paint::Role;
-use crate::output::{CallRecord, escape, socket_names, text};
+use crate::output::reply::LeftOver;
+use crate::output::{CallRecord, escape, socket_names, text, units};
 use nlproto::{Function, SockaddrNl};
 
 /// Appends what a call said, without what stands before it and without the line's end.
@@ -16,6 +17,19 @@ pub(super) fn call(
     let name = record.function.name();
     look.paint.put(out, Role::Kind, name.as_bytes());
     arguments(out, look, names, record);
+    if let Some(LeftOver { unread, drops, .. }) = LeftOver::of(record) {
+        look.paint.with(out, Role::Warning, |out| {
+            if unread > 0 {
+                out.extend_from_slice("  ⚠ unread: ".as_bytes());
+                units::size(out, unread.into());
+                out.extend_from_slice(b" of messages");
+            }
+            if drops > 0 {
+                out.extend_from_slice("  ⚠ dropped for lack of room: ".as_bytes());
+                text::decimal(out, drops);
+            }
+        });
+    }
     if record.failed() {
         out.push(b' ');
         failure(out, look, record);
@@ -35,6 +49,10 @@ pub(super) fn failure(out: &mut Vec<u8>, look: &Look, record: &CallRecord<'_>) {
     out.extend_from_slice(b" (");
     out.extend_from_slice(socket_names::errno_text(head.errno).as_bytes());
     out.push(b')');
+    if record.is_overrun() {
+        let words = "  ⚠ the socket's buffer was full: messages are gone";
+        look.paint.put(out, Role::Warning, words.as_bytes());
+    }
 }
 
 fn arguments(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, record: &CallRecord<'_>) {

@@ -22,7 +22,7 @@ fn received(style: &Style, feed: impl FnOnce(&mut Block<'_>)) -> String {
         &[],
         |_| {},
         |record| {
-            Tree::new(style).show_call(None, record, &mut out, feed);
+            Tree::new(style).show_call(&samples::engine(), record, &mut out, feed);
         },
     );
     String::from_utf8_lossy(&out).into_owned()
@@ -36,7 +36,7 @@ fn life(
 ) -> String {
     let mut out = Vec::new();
     samples::call(function, payload, name, edit, |record| {
-        Tree::new(&STYLE).show_call(None, record, &mut out, |_| {});
+        Tree::new(&STYLE).show_call(&samples::engine(), record, &mut out, |_| {});
     });
     String::from_utf8_lossy(&out).into_owned()
 }
@@ -50,8 +50,9 @@ fn a_message() {
         &[],
         |_| {},
         |record| {
-            Tree::new(&STYLE)
-                .show_call(None, record, &mut out, |block| Samples::new().newlink(block));
+            Tree::new(&STYLE).show_call(&samples::engine(), record, &mut out, |block| {
+                Samples::new().newlink(block)
+            });
         },
     );
     assert_eq!(
@@ -91,8 +92,9 @@ fn a_request_is_echoed_where_no_call_showed_it() {
     let datagram =
         Datagram { protocol: 0, direction: Direction::Receive, bytes: &[0; 88], record: 1 };
     let mut out = Vec::new();
-    Tree::new(&STYLE)
-        .show_datagram(&datagram, &mut out, |block| Samples::new().acknowledged(block));
+    Tree::new(&STYLE).show_datagram(&samples::engine(), &datagram, &mut out, |block| {
+        Samples::new().acknowledged(block)
+    });
     assert_eq!(
         String::from_utf8_lossy(&out),
         "\
@@ -166,7 +168,7 @@ fn what_was_shown_before_changes_nothing() {
             &[],
             |_| {},
             |record| {
-                tree.show_call(None, record, &mut out, feed);
+                tree.show_call(&samples::engine(), record, &mut out, feed);
             },
         );
         String::from_utf8_lossy(&out).into_owned()
@@ -287,7 +289,7 @@ fn calls_of_a_socket_s_life() {
     );
     assert_eq!(
         life(Function::Bind, &[], &samples::ADDRESS, |_| {}),
-        "ip[4242] 3 ROUTE bind  portid 77  group 5\n"
+        "ip[4242] 3 ROUTE bind  portid 77  group RTNLGRP_IPV4_IFADDR\n"
     );
     assert_eq!(
         life(Function::Setsockopt, &[1, 0, 0, 0], &[], |head| head.args = [270, 11, 4]),
@@ -356,12 +358,16 @@ fn a_notification_names_its_group() {
         &samples::ADDRESS,
         |_| {},
         |record| {
-            Tree::new(&STYLE)
-                .show_call(None, record, &mut out, |block| Samples::new().newlink(block));
+            Tree::new(&STYLE).show_call(&samples::engine(), record, &mut out, |block| {
+                Samples::new().newlink(block)
+            });
         },
     );
     let shown = String::from_utf8_lossy(&out);
-    assert!(shown.contains("RTM_NEWLINK  request ack  portid 77  group 5  "), "{shown}");
+    assert!(
+        shown.contains("RTM_NEWLINK  request ack  portid 77  group RTNLGRP_IPV4_IFADDR  "),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -31,9 +31,11 @@ impl Visitor for Block<'_> {
                 && message.echo.is_none()
             {
                 message.echo = Some((head.at, first_row));
-                head::kind(&mut self.scratch.answered, look, head);
+                if self.scratch.answered.is_empty() {
+                    head::kind(&mut self.scratch.answered, look, &head.ty, head.operation);
+                }
             }
-            if self.echoes {
+            if self.around.echoes {
                 let paint = look.paint;
                 self.scratch.rows.begin(self.depth, NOWHERE, |out| {
                     paint.put(out, Role::Name, b"request");
@@ -44,7 +46,7 @@ impl Visitor for Block<'_> {
             return;
         }
         self.finish();
-        self.scratch.answered.clear();
+        self.note_reply(head);
         self.scratch.words.clear();
         let message = Message::new(head);
         if !message.is_control() {
@@ -57,7 +59,7 @@ impl Visitor for Block<'_> {
 
     fn message_end(&mut self) {
         if let Some(Frame::Echo { first_row }) = self.pop() {
-            if !self.echoes {
+            if !self.around.echoes {
                 self.scratch.rows.hide_from(first_row);
             }
             return;

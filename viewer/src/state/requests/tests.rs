@@ -6,7 +6,7 @@ use crate::decode::Requests as _;
 const SOCKET: Place = Place::Inode(7);
 
 fn moved(record: u64) -> Moved {
-    Moved { place: SOCKET, protocol: 4, portid: 0, record, at_ns: record * 1000 }
+    Moved { place: SOCKET, process: 1, fd: 3, protocol: 4, portid: 0, record, at_ns: record * 1000 }
 }
 
 fn message(ty: u16, flags: u16, seq: u32, portid: u32, payload: &[u8]) -> Vec<u8> {
@@ -29,15 +29,78 @@ fn an_answer_finds_its_request() {
     let mut requests = Requests::default();
     let both = [message(20, REQUEST | DUMP, 1, 0, b"abcd"), message(20, REQUEST, 2, 0, b"e")];
     requests.sent(&moved(5), &both.concat());
-    let scope = requests.scope(SOCKET, 0, false);
+    let scope = requests.scope(SOCKET, 0, Sender::Unknown);
     let asked = scope.asked(&header(1, 99)).unwrap();
     assert_eq!((asked.record, asked.part, asked.is_dump, asked.sent_ns), (5, 0, true, 5000));
     assert_eq!(asked.bytes, both[0]);
     let asked = scope.asked(&header(2, 99)).unwrap();
     assert_eq!((asked.part, asked.is_dump, asked.bytes.len()), (1, false, 17));
     assert!(scope.asked(&header(3, 99)).is_none());
-    assert!(requests.scope(SOCKET, 0, true).asked(&header(1, 99)).is_none());
-    assert!(requests.scope(Place::Inode(8), 0, false).asked(&header(1, 99)).is_none());
+    assert!(requests.scope(SOCKET, 0, Sender::Group).asked(&header(1, 99)).is_none());
+    assert!(requests.scope(Place::Inode(8), 0, Sender::Unknown).asked(&header(1, 99)).is_none());
+}
+
+/// The sequence numbers of the requests that are given up.
+fn given_up(requests: &mut Requests, process: u64, place: Option<Place>) -> Vec<u32> {
+    let mut seqs = Vec::new();
+    requests.give_up(process, place, |request| seqs.push(request.header.seq));
+    seqs
+}
+
+#[test]
+fn who_is_owed_an_answer_is_told_once() {
+    let mut requests = Requests::default();
+    let route = |record| Moved { protocol: 0, ..moved(record) };
+    // A get, a change with and one without an acknowledgement, a dump, no request but to be
+    // acknowledged.
+    requests.sent(&route(1), &message(18, REQUEST, 1, 0, b""));
+    requests.sent(&route(2), &message(16, REQUEST | ACK, 2, 0, b""));
+    requests.sent(&route(3), &message(16, REQUEST, 3, 0, b""));
+    requests.sent(&route(4), &message(22, REQUEST | DUMP, 4, 0, b""));
+    requests.sent(&route(5), &message(16, ACK, 5, 0, b""));
+    // The dump begins, and the first get is answered.
+    requests.received(&route(6), &message(20, MULTI, 4, 0, b""));
+    requests.received(&route(7), &message(16, 0, 1, 0, b""));
+    let elsewhere = Some(Place::Inode(8));
+    assert_eq!(given_up(&mut requests, 1, elsewhere), [0; 0]);
+    assert_eq!(given_up(&mut requests, 2, None), [0; 0]);
+    assert_eq!(given_up(&mut requests, 1, Some(SOCKET)), [2, 4, 5]);
+    assert_eq!(given_up(&mut requests, 1, None), [0; 0]);
+}
+
+#[test]
+fn a_dump_is_counted_and_its_interruption_remembered() {
+    let mut requests = Requests::default();
+    requests.sent(&moved(1), &message(20, REQUEST | DUMP, 1, 0, b""));
+    let two = [message(20, MULTI, 1, 0, b"abcd"), message(20, MULTI | DUMP_INTR, 1, 0, b"")];
+    requests.received(&moved(2), &two.concat());
+    requests.received(&moved(3), &message(DONE, MULTI, 1, 0, &[0; 4]));
+    let asked = requests.scope(SOCKET, 0, Sender::Kernel);
+    let asked = asked.asked(&header(1, 0)).unwrap();
+    assert_eq!((asked.answers, asked.answers_len), (3, 56));
+    assert!(asked.is_interrupted);
+}
+
+#[test]
+fn answers_that_nobody_asked_for() {
+    let mut requests = Requests::default();
+    let mine = Moved { portid: 70, ..moved(1) };
+    requests.sent(&mine, &message(20, REQUEST, 1, 0, b""));
+    let unasked = |requests: &Requests, sender, seq, portid| {
+        requests.scope(SOCKET, 70, sender).is_unasked(&header(seq, portid))
+    };
+    // Of a socket that was there before nobody knows what it asked.
+    assert!(!unasked(&requests, Sender::Kernel, 2, 70));
+    requests.made(SOCKET);
+    assert!(unasked(&requests, Sender::Kernel, 2, 70));
+    assert!(!unasked(&requests, Sender::Kernel, 1, 70));
+    // What the kernel tells by itself, what others did, what other programs send.
+    assert!(!unasked(&requests, Sender::Kernel, 2, 0));
+    assert!(!unasked(&requests, Sender::Kernel, 2, 71));
+    assert!(!unasked(&requests, Sender::Group, 2, 70));
+    assert!(!unasked(&requests, Sender::Program, 2, 70));
+    requests.missed();
+    assert!(!unasked(&requests, Sender::Kernel, 2, 70));
 }
 
 #[test]
@@ -53,7 +116,7 @@ fn a_notification_about_what_others_did_answers_nothing() {
     let mut requests = Requests::default();
     let asks = Moved { portid: 70, ..moved(1) };
     requests.sent(&asks, &message(20, REQUEST, 1, 0, b""));
-    let scope = requests.scope(SOCKET, 70, false);
+    let scope = requests.scope(SOCKET, 70, Sender::Unknown);
     assert!(scope.asked(&header(1, 70)).is_some());
     assert!(scope.asked(&header(1, 0)).is_some());
     assert!(scope.asked(&header(1, 71)).is_none());
@@ -68,7 +131,7 @@ fn a_number_that_is_used_again_means_the_newest() {
         requests.sent(&moved(record), &message(20, REQUEST, 0, 0, &[0; 4]));
         requests.received(&moved(record), &message(20, 0, 0, 0, b""));
     }
-    assert_eq!(requests.scope(SOCKET, 0, false).asked(&header(0, 0)).unwrap().record, 3);
+    assert_eq!(requests.scope(SOCKET, 0, Sender::Unknown).asked(&header(0, 0)).unwrap().record, 3);
     assert!(requests.iter().all(|r| r.answers == 1 && r.end.is_some()));
 }
 
