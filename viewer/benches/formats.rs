@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use nlview::decode::{self, Direction, Engine, Ignore, NoNames, NoRequests};
+use nlview::decode::{self, Direction, Engine, Ignore, NoNames, NoRequests, Wanted};
 use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::source::hextext::{HexText, Item};
 use nlview::spec::Registry;
@@ -159,7 +159,13 @@ fn format(bencher: Bencher<'_, '_>, load: &Load, name: &str) {
             for (record, (direction, bytes)) in (1..).zip(&load.datagrams) {
                 text.clear();
                 let bytes = black_box(bytes.as_slice());
-                let datagram = Datagram { protocol: ROUTE, direction: *direction, bytes, record };
+                let datagram = Datagram {
+                    protocol: ROUTE,
+                    direction: *direction,
+                    bytes,
+                    record,
+                    wanted: Wanted::All,
+                };
                 output.datagram(&engine, &datagram, &mut text);
                 black_box(&text);
             }

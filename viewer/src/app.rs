@@ -2,6 +2,7 @@
 
 mod families;
 mod redact;
+mod select;
 mod serve;
 mod session;
 mod sink;
@@ -13,11 +14,13 @@ use std::path::{Path, PathBuf};
 
 use nlproto::{Name, NameKind};
 
+use self::select::{Known, Selected};
 use self::serve::{Left, serve};
 use self::session::Session;
 use self::sink::Sink;
 use crate::decode::Direction;
-use crate::error::{Error, exit, say};
+use crate::error::{Error, exit, report, say};
+use crate::filter::Filter;
 use crate::output::Style;
 pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
 use crate::source::capture;
@@ -37,6 +40,10 @@ const READ_LEN: usize = 256 << 10;
 pub struct Plan {
     /// What to do.
     pub task: Task,
+    /// Which messages are shown, as a filter expression; None for all.
+    pub filter: Option<String>,
+    /// Show the whole exchange that such a message belongs to.
+    pub conversation: bool,
     /// How to print.
     pub format: &'static Format,
     /// Where to; None for the task's own place.
@@ -101,7 +108,7 @@ impl Plan {
             Task::ListFamilies => self.list_families(),
         };
         done.unwrap_or_else(|error| {
-            say(format_args!("{error}"));
+            report(&error);
             error.exit_code(matches!(self.task, Task::Run(_)))
         })
     }
@@ -193,6 +200,13 @@ impl Plan {
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
         let output = (self.format.make)(&self.style(&sink));
+        let output = match &self.filter {
+            Some(text) => {
+                let filter = Filter::parse(text, &Known::by(&registry))?;
+                Box::new(Selected::new(output, filter, self.conversation))
+            }
+            None => output,
+        };
         let mut session = Session::new(registry, no_names, output, sink, capture, self.redact);
         session.give_families(&self.families);
         Ok(session)

@@ -47,6 +47,19 @@ struct Args {
     #[arg(short, long, value_name = "FILE")]
     read: Option<PathBuf>,
 
+    /// Show only messages that EXPR is true of
+    ///
+    /// EXPR compares fields (process: comm, pid, tid, fd; call, dir, protocol, family, type, flags, seq, errno,
+    /// latency, group …) and attributes and members by their C names, at any depth:
+    /// 'type == RTM_NEWROUTE && RTA_DST in 10.0.0.0/8', 'errno != 0', 'latency > 1ms',
+    /// 'IFLA_IFNAME =~ "^veth"'. The strace format shows calls whole.
+    #[arg(short = 'e', long, value_name = "EXPR")]
+    filter: Option<String>,
+
+    /// Show the whole exchange, request and answers, that such a message belongs to
+    #[arg(long, requires = "filter")]
+    conversation: bool,
+
     /// How to print
     #[arg(short, long, value_name = "FORMAT", value_parser = format_parser(),
           default_value = default_format())]
@@ -218,6 +231,8 @@ impl Args {
         };
         Plan {
             task,
+            filter: self.filter,
+            conversation: self.conversation,
             format: self.format,
             output: self.output,
             write: self.write,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use crate::{source, spec};
+use crate::{filter, source, spec};
 
 /// The statuses the command ends with, besides the launched program's own.
 pub mod exit {
@@ -32,6 +32,9 @@ pub enum Error {
     /// A spec cannot be used.
     #[error(transparent)]
     Spec(#[from] spec::Error),
+    /// A filter makes no sense.
+    #[error(transparent)]
+    Filter(#[from] filter::Error),
     /// What was decoded cannot be written.
     #[error("cannot write to {to}: {}", reason(cause))]
     Output {
@@ -49,6 +52,7 @@ impl Error {
         match self {
             Self::Source(source::Error::NotFound { .. }) => exit::NOT_FOUND,
             Self::Source(source::Error::NotExecutable { .. }) => exit::NOT_EXECUTABLE,
+            Self::Filter(_) => exit::USAGE,
             _ if launching => exit::LAUNCH_FAILED,
             _ => exit::FAILED,
         }
@@ -78,6 +82,18 @@ pub fn say(message: fmt::Arguments<'_>) {
         }
     }
     line.push('\n');
+    write(&line);
+}
+
+/// Says what ends the command. A mistake in a filter is shown with its place, on lines of its own.
+pub fn report(error: &Error) {
+    match error {
+        Error::Filter(mistake) => write(&format!("nlview: {mistake}\n")),
+        other => say(format_args!("{other}")),
+    }
+}
+
+fn write(line: &str) {
     // Without stderr there is nobody left to tell.
     let _nobody_to_tell = io::stderr().lock().write_all(line.as_bytes());
 }

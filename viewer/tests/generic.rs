@@ -8,7 +8,7 @@
 use std::io::Write as _;
 
 use nlproto::{Name, NameKind};
-use nlview::decode::{Direction, Engine, Names, NoRequests};
+use nlview::decode::{Direction, Engine, Names, NoRequests, Wanted};
 use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 use nlview::state::names::NameTable;
@@ -54,7 +54,8 @@ impl Bench {
         };
         let names = self.names.scope(None, -1);
         let engine = Engine { registry: &self.registry, names: &names, requests: &NoRequests };
-        let datagram = Datagram { protocol: GENERIC, direction, bytes, record: 1 };
+        let datagram =
+            Datagram { protocol: GENERIC, direction, bytes, record: 1, wanted: Wanted::All };
         let mut out = Vec::new();
         (format.make)(&style).datagram(&engine, &datagram, &mut out);
         String::from_utf8(out).unwrap()

@@ -17,7 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("filter", &["decode", "state", "wire"]),
     ("output", &["decode", "state", "wire"]),
     ("source", &["decode", "error"]),
-    ("error", &["source", "spec"]),
+    ("error", &["filter", "source", "spec"]),
     ("app", &["decode", "error", "filter", "output", "source", "spec", "state", "wire"]),
     ("cli", &["app", "error"]),
     ("lib", &[]),

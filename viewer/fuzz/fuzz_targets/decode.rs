@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nlview::decode::{Asked, Direction, Engine, NoNames, Requests};
+use nlview::decode::{Asked, Direction, Engine, NoNames, Requests, Wanted};
 use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 use nlview::wire::message::Nlmsghdr;
@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
-    let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1 };
+    let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1, wanted: Wanted::All };
     REGISTRY.with(|registry| {
         let requests = Same(bytes);
         let engine = Engine { registry, names: &NoNames, requests: &requests };

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use nlview::decode::{Direction, Engine, Names, NoRequests};
+use nlview::decode::{Direction, Engine, Names, NoRequests, Wanted};
 use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
@@ -56,7 +56,7 @@ fn print(registry: &Registry, name: &str, protocol: u32, ty: u16) {
     let names = Named(name);
     let engine = Engine { registry, names: &names, requests: &NoRequests };
     for direction in [Direction::Send, Direction::Receive] {
-        let datagram = Datagram { protocol, direction, bytes: &bytes, record: 1 };
+        let datagram = Datagram { protocol, direction, bytes: &bytes, record: 1, wanted: Wanted::All };
         for format in FORMATS {
             (format.make)(&style).datagram(&engine, &datagram, &mut Vec::new());
         }

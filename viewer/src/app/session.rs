@@ -8,7 +8,7 @@ use nlproto::{Bye, Call, FRAME_HEAD_LEN, Function, Name, Origin, Record, Sockadd
 
 use super::redact::{Knowledge, Redactor};
 use super::sink::Sink;
-use crate::decode::{Direction, Engine, NoRequests};
+use crate::decode::{Direction, Engine, NoRequests, Wanted};
 use crate::error::{Error, say};
 use crate::output::reply::{Unanswered, Why};
 use crate::output::{CallRecord, Datagram, Output};
@@ -300,7 +300,8 @@ impl Show {
         let names = self.names.scope(None, -1);
         let requests = self.requests.scope(moved.place, 0, Sender::Unknown);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
-        let datagram = Datagram { protocol, direction, bytes, record: self.records };
+        let datagram =
+            Datagram { protocol, direction, bytes, record: self.records, wanted: Wanted::All };
         self.output.datagram(&engine, &datagram, &mut self.text);
     }
 }
@@ -382,7 +383,15 @@ impl Receiver for Show {
         let names = self.names.scope(Some(process), call.head.fd);
         let requests = self.requests.scope(moved.place, moved.portid, sender);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
-        let record = CallRecord { process, call, function, origin, socket, record: self.records };
+        let record = CallRecord {
+            process,
+            call,
+            function,
+            origin,
+            socket,
+            record: self.records,
+            wanted: Wanted::All,
+        };
         self.output.call(&engine, &record, &mut self.text);
         if function == Function::Close && call.head.ret == 0 && !process.has_other(call.head.fd) {
             self.give_up(process, Some(moved.place), Why::Closed);

@@ -22,12 +22,45 @@ pub(super) const DONE: u16 = 3;
 /// Length of a `struct genlmsghdr`.
 pub(super) const GENL_HEADER_LEN: usize = 4;
 
+/// Which messages of a datagram are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wanted<'p> {
+    /// All.
+    #[default]
+    All,
+    /// Those for which it says so, from the first on. What comes after the last message belongs to it.
+    Parts(&'p [bool]),
+}
+
+impl Wanted<'_> {
+    /// Whether the message with this number, from 0, is looked at.
+    #[must_use]
+    pub fn has(self, part: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Parts(wanted) => wanted.get(part).or(wanted.last()).copied().unwrap_or(false),
+        }
+    }
+}
+
 /// Decodes the bytes that one call moved on a socket of a protocol.
 pub fn datagram<V: Visitor>(
     engine: &Engine<'_>,
     protocol: u32,
     direction: Direction,
     bytes: &[u8],
+    visitor: &mut V,
+) {
+    wanted(engine, protocol, direction, bytes, Wanted::All, visitor);
+}
+
+/// Decodes some of the messages that one call moved; the others are passed over.
+pub fn wanted<V: Visitor>(
+    engine: &Engine<'_>,
+    protocol: u32,
+    direction: Direction,
+    bytes: &[u8],
+    wanted: Wanted<'_>,
     visitor: &mut V,
 ) {
     let tables = engine.registry.protocol(protocol);
@@ -64,6 +97,10 @@ pub fn datagram<V: Visitor>(
             let more = matches!(step, Step::Element(first) if first.more);
             visitor.list_begin(List::Messages, more);
             many = Some(more);
+        }
+        if !wanted.has(part) {
+            part = part.saturating_add(usize::from(matches!(step, Step::Element(_))));
+            continue;
         }
         let (at, bytes, why) = match step {
             Step::Element(found) => {

@@ -24,7 +24,7 @@ mod value;
 mod visitor;
 
 pub use issue::{Issue, IssueKind};
-pub use message::{datagram, is_whole};
+pub use message::{Wanted, datagram, is_whole, wanted};
 pub use policy::Policy;
 pub use secret::secrets;
 pub use value::{Hint, Opaque, Order, Part, TextKind, Value, parts};

@@ -47,6 +47,12 @@ impl Verdicts {
         self.0.get(part).or(self.0.last()).copied().unwrap_or(false)
     }
 
+    /// For each message whether it is wanted; of what has none, whether it is as a whole.
+    #[must_use]
+    pub fn into_parts(self) -> Vec<bool> {
+        self.0
+    }
+
     /// Whether any is.
     #[must_use]
     pub fn any(&self) -> bool {

@@ -353,14 +353,14 @@ impl Output for Json {
         let direction = record.direction().unwrap_or(Direction::Receive);
         let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
         self.show_call(engine, record, out, |lines| {
-            decode::datagram(engine, protocol, direction, record.call.payload, lines);
+            decode::wanted(engine, protocol, direction, record.call.payload, record.wanted, lines);
         });
     }
 
     fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
-        let Datagram { protocol, direction, bytes, .. } = *datagram;
+        let Datagram { protocol, direction, bytes, wanted, .. } = *datagram;
         self.show_datagram(engine, datagram, out, |lines| {
-            decode::datagram(engine, protocol, direction, bytes, lines);
+            decode::wanted(engine, protocol, direction, bytes, wanted, lines);
         });
     }
 

@@ -3,7 +3,7 @@
 //! A format is one type that implements [`Output`] and one line in [`FORMATS`]; the command's
 //! values, its help and the golden tests follow from there.
 
-use crate::decode::{Direction, Engine};
+use crate::decode::{Direction, Engine, Wanted};
 use crate::state::process::Process;
 use nlproto::{Call, Function, Origin, Socket};
 use reply::Unanswered;
@@ -37,8 +37,10 @@ pub struct CallRecord<'a> {
     pub origin: Origin,
     /// What is known of the socket.
     pub socket: Option<&'a Socket>,
-    /// Counts the records shown, from 1.
+    /// Counts the records, from 1.
     pub record: u64,
+    /// Which of its messages are to be shown. A format that shows calls rather than messages shows it whole.
+    pub wanted: Wanted<'a>,
 }
 
 impl CallRecord<'_> {
@@ -94,6 +96,8 @@ pub struct Datagram<'a> {
     pub bytes: &'a [u8],
     /// Counts the datagrams, from 1.
     pub record: u64,
+    /// Which of its messages are to be shown.
+    pub wanted: Wanted<'a>,
 }
 
 /// A format. Every method appends whole lines to `out`, which its caller writes and clears.

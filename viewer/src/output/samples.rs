@@ -5,7 +5,7 @@ use crate::decode::{
     AttrHead, Direction, Engine, Hint, Issue, IssueKind, List, MessageHead, Nlmsghdr, NoNames,
     NoRequests, Opaque, Order, Slot, StructHead, TextKind, Value, Visitor,
 };
-use crate::decode::{Entry, Enum, StructStyle};
+use crate::decode::{Entry, Enum, StructStyle, Wanted};
 use crate::spec::Registry;
 use crate::state::process::Process;
 use nlproto::{Call, CallHead, Function, Hello, Origin, Socket};
@@ -38,7 +38,15 @@ pub(super) fn call(
     let process = process();
     let socket = Some(&socket);
     let origin = Origin::Program;
-    show(&CallRecord { process: &process, call: &call, function, origin, socket, record: 17 });
+    show(&CallRecord {
+        process: &process,
+        call: &call,
+        function,
+        origin,
+        socket,
+        record: 17,
+        wanted: Wanted::All,
+    });
 }
 
 /// `ip link add …`, of which the last two arguments are hostile.

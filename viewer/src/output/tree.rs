@@ -281,14 +281,14 @@ impl Output for Tree {
         let direction = record.direction().unwrap_or(Direction::Receive);
         let protocol = u32::try_from(record.call.head.protocol).unwrap_or(u32::MAX);
         self.show_call(engine, record, out, |block| {
-            decode::datagram(engine, protocol, direction, record.call.payload, block);
+            decode::wanted(engine, protocol, direction, record.call.payload, record.wanted, block);
         });
     }
 
     fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
-        let Datagram { protocol, direction, bytes, .. } = *datagram;
+        let Datagram { protocol, direction, bytes, wanted, .. } = *datagram;
         self.show_datagram(engine, datagram, out, |block| {
-            decode::datagram(engine, protocol, direction, bytes, block);
+            decode::wanted(engine, protocol, direction, bytes, wanted, block);
         });
     }
 

@@ -15,7 +15,7 @@ mod ynl;
 
 use std::path::Path;
 
-use nlview::decode::{Direction, Engine, Names, NoRequests, Policy};
+use nlview::decode::{Direction, Engine, Names, NoRequests, Policy, Wanted};
 use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
@@ -78,7 +78,7 @@ fn print_with(engine: &Engine<'_>, format: &str, datagram: (u32, Direction, &[u8
         descriptors: Descriptors::Number,
     };
     let mut out = Vec::new();
-    let datagram = Datagram { protocol, direction, bytes, record: 1 };
+    let datagram = Datagram { protocol, direction, bytes, record: 1, wanted: Wanted::All };
     (format.make)(&style).datagram(engine, &datagram, &mut out);
     String::from_utf8(out).unwrap()
 }

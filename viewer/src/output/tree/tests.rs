@@ -1,5 +1,5 @@
 use super::*;
-use crate::decode::{Opaque, Slot, Value, Visitor};
+use crate::decode::{Opaque, Slot, Value, Visitor, Wanted};
 use crate::output::Descriptors;
 use crate::output::samples::{self, Samples};
 use nlproto::{CallHead, Function};
@@ -89,8 +89,13 @@ fn an_acknowledgement_is_one_line() {
 
 #[test]
 fn a_request_is_echoed_where_no_call_showed_it() {
-    let datagram =
-        Datagram { protocol: 0, direction: Direction::Receive, bytes: &[0; 88], record: 1 };
+    let datagram = Datagram {
+        protocol: 0,
+        direction: Direction::Receive,
+        bytes: &[0; 88],
+        record: 1,
+        wanted: Wanted::All,
+    };
     let mut out = Vec::new();
     Tree::new(&STYLE).show_datagram(&samples::engine(), &datagram, &mut out, |block| {
         Samples::new().acknowledged(block)

@@ -1,0 +1,206 @@
+//! `--filter` and `--conversation`: a format that is shown only what is wanted.
+//!
+//! A process is introduced when something of it is shown first. What a format counts and joins it does by
+//! the records' numbers and the requests, which are those of the whole recording.
+
+mod exchanges;
+
+use std::collections::HashMap;
+
+use self::exchanges::Exchanges;
+use crate::decode::{Direction, Engine, MessageHead, Wanted};
+use crate::filter::{Around, Filter, Names};
+use crate::output::reply::{Reply, Unanswered};
+use crate::output::{CallRecord, Datagram, Output};
+use crate::spec::{Registry, Vocabulary};
+use crate::state::process::Process;
+
+/// Most processes that are remembered until something of them is shown.
+const MAX_PROCESSES: usize = 4096;
+
+/// A filter's names are those of the specs.
+pub(super) struct Known<'r> {
+    registry: &'r Registry,
+    vocabulary: Vocabulary,
+}
+
+impl<'r> Known<'r> {
+    pub(super) fn by(registry: &'r Registry) -> Self {
+        Self { registry, vocabulary: Vocabulary::of(registry) }
+    }
+}
+
+impl Names for Known<'_> {
+    fn has_part(&self, name: &str) -> bool {
+        self.vocabulary.parts.contains(name)
+    }
+
+    fn has_constant(&self, name: &str) -> bool {
+        self.vocabulary.constants.contains(name)
+    }
+
+    fn protocol(&self, name: &str) -> Option<u32> {
+        self.registry.protocol_named(name)
+    }
+
+    fn each(&self, each: &mut dyn FnMut(&str)) {
+        self.vocabulary.parts.iter().chain(&self.vocabulary.constants).for_each(|name| each(name));
+    }
+}
+
+/// A format behind a filter.
+pub(super) struct Selected {
+    output: Box<dyn Output>,
+    filter: Filter,
+    /// Whole exchanges are shown, if any message of one is wanted.
+    exchanges: Option<Exchanges>,
+    /// Processes of which nothing was shown yet.
+    waiting: HashMap<u64, Process>,
+}
+
+impl Selected {
+    pub(super) fn new(output: Box<dyn Output>, filter: Filter, is_whole: bool) -> Self {
+        let exchanges = is_whole.then(Exchanges::default);
+        Self { output, filter, exchanges, waiting: HashMap::new() }
+    }
+
+    fn introduce(&mut self, key: u64, out: &mut Vec<u8>) {
+        if let Some(process) = self.waiting.remove(&key) {
+            self.output.process(&process, out);
+        }
+    }
+
+    /// Which messages are wanted; None if none is.
+    fn wanted(&mut self, engine: &Engine<'_>, around: &Around<'_>, out: &mut Vec<u8>) -> Shown {
+        let verdicts = self.filter.verdicts(engine, around);
+        let mut parts = verdicts.into_parts();
+        if let Some(exchanges) = &mut self.exchanges {
+            exchanges.complete(engine, around, &mut parts, out);
+        }
+        match parts.contains(&true) {
+            false => Shown::Nothing,
+            true if !parts.contains(&false) => Shown::All,
+            true => Shown::Parts(parts),
+        }
+    }
+}
+
+/// What of a record is shown.
+enum Shown {
+    Nothing,
+    All,
+    Parts(Vec<bool>),
+}
+
+impl Shown {
+    fn wanted(&self) -> Option<Wanted<'_>> {
+        match self {
+            Self::Nothing => None,
+            Self::All => Some(Wanted::All),
+            Self::Parts(parts) => Some(Wanted::Parts(parts)),
+        }
+    }
+}
+
+/// What a message that was received at a time answers: the type of the request, and the nanoseconds since.
+fn answered(engine: &Engine<'_>, head: &MessageHead<'_>, received_ns: u64) -> Option<(u16, u64)> {
+    let reply = Reply::of(engine, head, received_ns)?;
+    let ty = reply.asked.bytes.get(4..6)?;
+    Some((u16::from_ne_bytes(ty.try_into().ok()?), reply.latency_ns.unwrap_or(0)))
+}
+
+impl Output for Selected {
+    fn process(&mut self, process: &Process, _out: &mut Vec<u8>) {
+        if self.waiting.len() >= MAX_PROCESSES {
+            self.waiting.clear();
+        }
+        self.waiting.insert(process.key, process.clone());
+    }
+
+    fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
+        let received_ns = record.call.head.exit_ns;
+        let answers = |head: &MessageHead<'_>| answered(engine, head, received_ns);
+        let around = Around {
+            process: Some(record.process),
+            call: Some(record.call),
+            function: Some(record.function),
+            socket: record.socket,
+            protocol: u32::try_from(record.call.head.protocol).ok(),
+            direction: record.direction(),
+            record: record.record,
+            payload: if record.failed() { &[] } else { record.call.payload },
+            answers: &answers,
+        };
+        let mut text = Vec::new();
+        let shown = self.wanted(engine, &around, &mut text);
+        if !text.is_empty() || shown.wanted().is_some() {
+            self.introduce(record.process.key, out);
+            out.append(&mut text);
+        }
+        if let Some(wanted) = shown.wanted() {
+            self.output.call(engine, &CallRecord { wanted, ..*record }, out);
+        }
+        let Some(exchanges) = &mut self.exchanges else { return };
+        exchanges.hold(&mut |wanted, held| {
+            self.output.call(engine, &CallRecord { wanted, ..*record }, held);
+        });
+    }
+
+    fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
+        let answers = |head: &MessageHead<'_>| answered(engine, head, 0);
+        let around = Around {
+            process: None,
+            call: None,
+            function: None,
+            socket: None,
+            protocol: Some(datagram.protocol),
+            direction: Some(datagram.direction),
+            record: datagram.record,
+            payload: datagram.bytes,
+            answers: &answers,
+        };
+        let shown = self.wanted(engine, &around, out);
+        if let Some(wanted) = shown.wanted() {
+            self.output.datagram(engine, &Datagram { wanted, ..*datagram }, out);
+        }
+        let Some(exchanges) = &mut self.exchanges else { return };
+        exchanges.hold(&mut |wanted, held| {
+            self.output.datagram(engine, &Datagram { wanted, ..*datagram }, held);
+        });
+    }
+
+    fn lost(&mut self, process: &Process, count: u64, out: &mut Vec<u8>) {
+        self.introduce(process.key, out);
+        self.output.lost(process, count, out);
+    }
+
+    fn unanswered(&mut self, engine: &Engine<'_>, one: &Unanswered<'_>, out: &mut Vec<u8>) {
+        let request = one.request;
+        let around = Around {
+            process: Some(one.process),
+            call: None,
+            function: None,
+            socket: one.process.sockets.get(&request.fd),
+            protocol: u32::try_from(request.protocol).ok(),
+            direction: Some(Direction::Send),
+            record: request.record,
+            payload: request.bytes(),
+            answers: &|_| None,
+        };
+        if self.filter.verdicts(engine, &around).any() {
+            self.introduce(one.process.key, out);
+            self.output.unanswered(engine, one, out);
+        }
+    }
+
+    fn bye(&mut self, process: &Process, out: &mut Vec<u8>) {
+        // Of one that was not introduced nobody wants to know how it ends.
+        if self.waiting.remove(&process.key).is_none() {
+            self.output.bye(process, out);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.output.end(out);
+    }
+}
