@@ -298,7 +298,7 @@ impl Show {
             Direction::Receive => self.requests.received(&moved, bytes),
         }
         let names = self.names.scope(None, -1);
-        let requests = self.requests.scope(moved.place, 0, Sender::Unknown);
+        let requests = self.requests.scope(&moved, Sender::Unknown);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let datagram =
             Datagram { protocol, direction, bytes, record: self.records, wanted: Wanted::All };
@@ -381,7 +381,7 @@ impl Receiver for Show {
         };
         let sender = self.learn(&moved, function, (process, call));
         let names = self.names.scope(Some(process), call.head.fd);
-        let requests = self.requests.scope(moved.place, moved.portid, sender);
+        let requests = self.requests.scope(&moved, sender);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let record = CallRecord {
             process,

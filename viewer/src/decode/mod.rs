@@ -149,6 +149,11 @@ pub trait Requests {
     /// The request that the message with this header answers.
     fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>>;
 
+    /// The same of an error or acknowledgement, which echoes the header of its request.
+    fn asked_by(&self, answer: &Nlmsghdr, _echo: &Nlmsghdr) -> Option<Asked<'_>> {
+        self.asked(answer)
+    }
+
     /// Whether the message with this header answers what nobody asked, as far as all that was asked is
     /// known.
     fn is_unasked(&self, _answer: &Nlmsghdr) -> bool {

@@ -113,6 +113,8 @@ pub struct Request {
     pub is_interrupted: bool,
     /// Whether it was told that nothing will end it any more.
     is_given_up: bool,
+    /// The number of the one before it with the same key, which had not ended then.
+    before: Option<u64>,
     /// How it ended.
     pub end: Option<End>,
     bytes: Vec<u8>,
@@ -125,14 +127,20 @@ impl Request {
         &self.bytes
     }
 
-    /// Whether the kernel owes it an end: an acknowledgement, a dump's end, or the one answer that a
-    /// request of its type always has.
+    /// Whether the kernel owed it an end before this record came: an acknowledgement, a dump's end, or
+    /// the one answer that a request of its type always has.
     #[must_use]
-    pub const fn is_owed(&self) -> bool {
+    pub fn is_owed(&self, record: u64) -> bool {
         let gets = self.protocol == NETLINK_ROUTE && is_get(&self.header);
-        self.end.is_none()
+        self.end.is_none_or(|end| end.record == record)
             && !self.is_given_up
             && (self.is_dump || gets || self.header.flags & ACK != 0)
+    }
+
+    /// Whether an error's or acknowledgement's echo is its header.
+    fn is_echoed(&self, echo: &Nlmsghdr) -> bool {
+        let own = &self.header;
+        (own.ty, own.flags, own.seq, own.len) == (echo.ty, echo.flags, echo.seq, echo.len)
     }
 }
 
@@ -200,7 +208,9 @@ impl Requests {
         for step in Messages::new(bytes) {
             let Step::Element(message) = step else { continue };
             let key = (moved.place, message.header.seq);
-            let Some(number) = self.number(key) else { continue };
+            let echo = (message.header.ty == ERROR).then(|| message.payload.get(4..));
+            let echo = echo.flatten().and_then(Nlmsghdr::read);
+            let Some(number) = self.number(key, echo.as_ref(), moved.record) else { continue };
             let Some(request) = self.get_mut(number) else { continue };
             if !request.is_answered_by(&message.header, moved.portid) {
                 continue;
@@ -209,18 +219,19 @@ impl Requests {
             request.answers_len = request.answers_len.saturating_add(u64::from(message.header.len));
             request.is_dump |= message.header.flags & MULTI != 0;
             request.is_interrupted |= message.header.flags & DUMP_INTR != 0;
-            if let Some(how) = request.ending(&message) {
+            let how = request.ending(&message);
+            if let Some(how) = how {
                 request.end = Some(End { record: moved.record, at_ns: moved.at_ns, how });
             }
-            self.last = Some((key, number));
+            let goes_on = how.is_none() && request.before.is_none() && request.is_dump;
+            self.last = goes_on.then_some((key, number));
         }
     }
 
-    /// The requests as answers on a socket see them. `portid` is the socket's own, 0 where it is not
-    /// known; to a multicast message nothing was asked.
+    /// The requests as the answers that were moved see them; to a multicast message nothing was asked.
     #[must_use]
-    pub const fn scope(&self, place: Place, portid: u32, sender: Sender) -> Scope<'_> {
-        Scope { requests: self, place, portid, sender }
+    pub const fn scope(&self, moved: &Moved, sender: Sender) -> Scope<'_> {
+        Scope { requests: self, moved: *moved, sender }
     }
 
     /// A socket has been made, so that all its requests will be known.
@@ -247,18 +258,24 @@ impl Requests {
             request.process == process && (place.is_none() || place == at)
         };
         for request in self.kept.iter_mut().filter(is_its) {
-            if request.is_owed() {
+            if request.is_owed(u64::MAX) {
                 each(request);
             }
             request.is_given_up = true;
         }
     }
 
-    /// The newest request with an answer's sequence number on its socket.
+    /// The request with an answer's sequence number on its socket. If there are several, answers come in
+    /// their order; errors and acknowledgements say by an `echo` of its header which it is.
     #[must_use]
-    pub fn find(&self, place: Place, answer: &Nlmsghdr, portid: u32) -> Option<&Request> {
-        let request = self.get(self.number((place, answer.seq))?)?;
-        Some(request).filter(|request| request.is_answered_by(answer, portid))
+    pub fn find(
+        &self,
+        moved: &Moved,
+        answer: &Nlmsghdr,
+        echo: Option<&Nlmsghdr>,
+    ) -> Option<&Request> {
+        let request = self.get(self.number((moved.place, answer.seq), echo, moved.record)?)?;
+        Some(request).filter(|request| request.is_answered_by(answer, moved.portid))
     }
 
     /// All that are kept, the oldest first.
@@ -271,11 +288,32 @@ impl Requests {
         *self = Self::default();
     }
 
-    fn number(&self, key: Key) -> Option<u64> {
+    /// The request that an answer in this record is to.
+    fn number(&self, key: Key, echo: Option<&Nlmsghdr>, record: u64) -> Option<u64> {
+        /// Requests with one sequence number that are looked at: programs that give all the same one
+        /// and ask for nothing to be acknowledged leave them all open.
+        const MAX_ALIKE: usize = 64;
         match self.last {
-            Some((last, number)) if last == key => Some(number),
-            _ => self.by_key.get(&key).copied(),
+            Some((last, number)) if last == key && echo.is_none() => return Some(number),
+            _ => {}
         }
+        let newest = *self.by_key.get(&key)?;
+        let (mut open, mut ended) = (None, None);
+        let mut next = Some(newest);
+        for _ in 0..MAX_ALIKE {
+            let Some(number) = next else { break };
+            let Some(request) = self.get(number) else { break };
+            let is_open = request.end.is_none_or(|end| end.record == record);
+            let is_likely = echo.is_some() || number == newest || request.is_owed(record);
+            if echo.is_none_or(|echo| request.is_echoed(echo)) {
+                if is_open && is_likely {
+                    open = Some(number);
+                }
+                ended = ended.or(Some(number));
+            }
+            next = request.before;
+        }
+        open.or(ended)
     }
 
     fn get(&self, number: u64) -> Option<&Request> {
@@ -305,7 +343,9 @@ impl Requests {
         self.total_len = self.total_len.saturating_add(kept.len());
         let key = (moved.place, header.seq);
         let number = self.forgotten.saturating_add(self.kept.len() as u64);
-        self.by_key.insert(key, number);
+        let before = self.by_key.insert(key, number);
+        let is_open = |before: &u64| self.get(*before).is_some_and(|r| r.end.is_none());
+        let before = before.filter(is_open);
         self.last = None;
         self.kept.push_back(Request {
             key: Some(key),
@@ -322,6 +362,7 @@ impl Requests {
             answers_len: 0,
             is_interrupted: false,
             is_given_up: false,
+            before,
             end: None,
             bytes,
         });
@@ -396,17 +437,16 @@ pub enum Sender {
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'r> {
     requests: &'r Requests,
-    place: Place,
-    portid: u32,
+    moved: Moved,
     sender: Sender,
 }
 
-impl decode::Requests for Scope<'_> {
-    fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
+impl<'r> Scope<'r> {
+    fn answered(&self, answer: &Nlmsghdr, echo: Option<&Nlmsghdr>) -> Option<Asked<'r>> {
         if self.sender == Sender::Group {
             return None;
         }
-        let request = self.requests.find(self.place, answer, self.portid)?;
+        let request = self.requests.find(&self.moved, answer, echo)?;
         Some(Asked {
             record: request.record,
             part: request.part,
@@ -418,14 +458,24 @@ impl decode::Requests for Scope<'_> {
             is_interrupted: request.is_interrupted,
         })
     }
+}
+
+impl decode::Requests for Scope<'_> {
+    fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
+        self.answered(answer, None)
+    }
+
+    fn asked_by(&self, answer: &Nlmsghdr, echo: &Nlmsghdr) -> Option<Asked<'_>> {
+        self.answered(answer, Some(echo))
+    }
 
     fn is_unasked(&self, answer: &Nlmsghdr) -> bool {
         matches!(self.sender, Sender::Kernel | Sender::Unknown)
             // What the kernel says by itself is from no port.
             && answer.portid != 0
-            && answer.portid == self.portid
-            && self.requests.whole.contains(&self.place)
-            && self.requests.find(self.place, answer, self.portid).is_none()
+            && answer.portid == self.moved.portid
+            && self.requests.whole.contains(&self.moved.place)
+            && self.requests.find(&self.moved, answer, None).is_none()
     }
 }
 
