@@ -1,6 +1,7 @@
 //! What the command does: ties where records come from to where text goes.
 
 mod families;
+mod fold;
 mod redact;
 mod select;
 mod serve;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use nlproto::{Name, NameKind};
 
+use self::fold::Folded;
 use self::select::{Known, Selected};
 use self::serve::{Left, serve};
 use self::session::Session;
@@ -44,6 +46,8 @@ pub struct Plan {
     pub filter: Option<String>,
     /// Show the whole exchange that such a message belongs to.
     pub conversation: bool,
+    /// Answers of each dump that are shown; None for all.
+    pub fold: Option<u64>,
     /// How to print.
     pub format: &'static Format,
     /// Where to; None for the task's own place.
@@ -200,6 +204,10 @@ impl Plan {
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
         let output = (self.format.make)(&self.style(&sink));
+        let output = match self.fold {
+            Some(limit) => Box::new(Folded::new(output, limit)),
+            None => output,
+        };
         let output = match &self.filter {
             Some(text) => {
                 let filter = Filter::parse(text, &Known::by(&registry))?;

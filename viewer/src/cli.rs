@@ -60,6 +60,10 @@ struct Args {
     #[arg(long, requires = "filter")]
     conversation: bool,
 
+    /// Show only the first N answers of each dump (3), and how many more there were
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3")]
+    fold: Option<u64>,
+
     /// How to print
     #[arg(short, long, value_name = "FORMAT", value_parser = format_parser(),
           default_value = default_format())]
@@ -233,6 +237,8 @@ impl Args {
             task,
             filter: self.filter,
             conversation: self.conversation,
+            // Lines that are no JSON, and calls that are cut, would be of no use.
+            fold: self.fold.filter(|_| self.format.name == "tree"),
             format: self.format,
             output: self.output,
             write: self.write,
