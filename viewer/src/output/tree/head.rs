@@ -225,21 +225,32 @@ fn tail(
         // Room for "seq 1795456800  1234 B  1.20 ms".
         width.min(MAX_WIDTH).saturating_sub(31)
     });
-    spaces(out, column.saturating_sub(used).max(2));
-    look.paint.with(out, Role::Dim, |out| {
-        if let Some(seq) = seq {
-            out.extend_from_slice(b"seq ");
-            text::decimal(out, seq);
-            out.extend_from_slice(b"  ");
-        }
-        text::decimal(out, len);
-        out.extend_from_slice(b" B");
-        if let Some(ns) = scratch.latency_ns {
-            out.extend_from_slice(b"  ");
-            units::duration(out, ns);
-        }
-    });
+    let gap = column.saturating_sub(used).max(2);
+    let mut seq = seq;
+    if let Some(width) = look.width {
+        // In a narrow terminal the number goes that the line above has as well.
+        let mut all = Vec::new();
+        numbers(&mut all, seq, len, scratch.latency_ns);
+        let needed = used.saturating_add(gap).saturating_add(paint::columns(&all));
+        seq = seq.filter(|_| needed <= width || scratch.answered.is_empty());
+    }
+    spaces(out, gap);
+    look.paint.with(out, Role::Dim, |out| numbers(out, seq, len, scratch.latency_ns));
     out.push(b'\n');
+}
+
+fn numbers(out: &mut Vec<u8>, seq: Option<u32>, len: usize, latency_ns: Option<u64>) {
+    if let Some(seq) = seq {
+        out.extend_from_slice(b"seq ");
+        text::decimal(out, seq);
+        out.extend_from_slice(b"  ");
+    }
+    text::decimal(out, len);
+    out.extend_from_slice(b" B");
+    if let Some(ns) = latency_ns {
+        out.extend_from_slice(b"  ");
+        units::duration(out, ns);
+    }
 }
 
 /// The bytes of a message that begins at `at` of its datagram, sixteen a line. Stars stand for those
