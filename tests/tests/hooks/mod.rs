@@ -12,6 +12,7 @@
 )]
 
 mod confined;
+mod costs;
 mod families;
 mod harness;
 mod inside;

@@ -1,7 +1,7 @@
 //! The real `nlview`, as a viewer that can be stopped and killed.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,13 +29,24 @@ pub(crate) struct Heard {
 impl Nlview {
     /// Starts to listen.
     pub(crate) fn listen() -> Self {
+        Self::start(true)
+    }
+
+    /// Starts to listen, but keeps nothing.
+    pub(crate) fn that_forgets() -> Self {
+        Self::start(false)
+    }
+
+    fn start(keeps: bool) -> Self {
         let scratch = Scratch::new();
         let file = |name| File::create(scratch.join(name)).expect("a scratch file");
         let mut command = Command::new(&artefacts().nlview);
         plain_surroundings(&mut command);
         command.arg(format!("--listen={}", scratch.join("s").display()));
-        command.args(["--format=strace", "--output=/dev/null", "--write"]);
-        command.arg(scratch.join("heard.nlcap"));
+        command.args(["--format=strace", "--output=/dev/null"]);
+        if keeps {
+            command.arg("--write").arg(scratch.join("heard.nlcap"));
+        }
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("complaints"));
         let viewer = Self { child: command.spawn().expect("nlview runs"), scratch };
         wait_until("nlview listens", || viewer.socket().exists());
@@ -99,10 +110,4 @@ pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
         assert!(began.elapsed() < PATIENCE, "{what}: not in time");
         thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// Whether a process has ended, or is a zombie.
-pub(crate) fn is_gone(pid: u32) -> bool {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    stat.map_or(true, |stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
 }

@@ -195,11 +195,18 @@ fn nothing_but_netlink_is_recorded() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");
     assert_eq!(run(&mut to_file(tracee("others"), &file)), "done\n");
-    let frames = Frames::of_file(&file);
-    frames.check();
-    assert_eq!(frames.sequence().len(), 6);
-    for (_, call, bytes) in frames.calls() {
-        assert!(!bytes.contains(&b'x'), "{call:?}");
+    let mut all = vec![Frames::of_file(&file)];
+    for transport in TRANSPORTS {
+        let viewer = Viewer::listen(&scratch.join(transport));
+        assert_eq!(run(&mut by(transport, tracee("others"), &scratch.join(transport))), "done\n");
+        all.push(viewer.only());
+    }
+    for frames in all {
+        frames.check();
+        assert_eq!(frames.sequence().len(), 6);
+        for (_, call, bytes) in frames.calls() {
+            assert!(!bytes.contains(&b'x'), "{call:?}");
+        }
     }
 }
 

@@ -221,7 +221,7 @@ fn counts(file: &Path) -> Vec<u32> {
 fn a_killed_program_loses_nothing_that_it_has_sent() {
     let mut random = Random::new();
     let mut received_in_all = 0;
-    for round in 0..40 {
+    for round in 0..times(40, 600) {
         let scratch = Scratch::new();
         let (socket, file) = (scratch.join("viewer.sock"), scratch.join("counts"));
         let viewer = Viewer::listen(&socket);

@@ -140,11 +140,6 @@ impl Frames {
         totals.values().sum()
     }
 
-    /// How many records nobody finished.
-    pub(crate) fn torn(&self) -> u64 {
-        self.in_ring.map_or(0, |lost| lost.torn)
-    }
-
     /// What the messages sent were numbered, in the order of the records.
     pub(crate) fn sequence(&self) -> Vec<(u64, u32)> {
         let sends = |(process, call, bytes): (u64, Call<'_>, Vec<u8>)| {
