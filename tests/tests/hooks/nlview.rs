@@ -29,24 +29,13 @@ pub(crate) struct Heard {
 impl Nlview {
     /// Starts to listen.
     pub(crate) fn listen() -> Self {
-        Self::start(true)
-    }
-
-    /// Starts to listen, but keeps nothing.
-    pub(crate) fn that_forgets() -> Self {
-        Self::start(false)
-    }
-
-    fn start(keeps: bool) -> Self {
         let scratch = Scratch::new();
         let file = |name| File::create(scratch.join(name)).expect("a scratch file");
         let mut command = Command::new(&artefacts().nlview);
         plain_surroundings(&mut command);
         command.arg(format!("--listen={}", scratch.join("s").display()));
-        command.args(["--format=strace", "--output=/dev/null"]);
-        if keeps {
-            command.arg("--write").arg(scratch.join("heard.nlcap"));
-        }
+        command.args(["--format=strace", "--output=/dev/null", "--write"]);
+        command.arg(scratch.join("heard.nlcap"));
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("complaints"));
         let viewer = Self { child: command.spawn().expect("nlview runs"), scratch };
         wait_until("nlview listens", || viewer.socket().exists());
