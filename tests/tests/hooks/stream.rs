@@ -180,10 +180,13 @@ impl Frames {
     }
 }
 
+/// A connection's bytes, and what its ring has lost, if there was one.
+type Bytes = (Vec<u8>, Option<Lost>);
+
 /// A viewer that keeps what it hears.
 pub(crate) struct Viewer {
     path: PathBuf,
-    listener: JoinHandle<Vec<JoinHandle<(Vec<u8>, Option<Lost>)>>>,
+    listener: JoinHandle<Vec<JoinHandle<Bytes>>>,
     ended: Arc<AtomicBool>,
     paused: Arc<AtomicBool>,
 }
@@ -236,7 +239,7 @@ impl Viewer {
     }
 }
 
-fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> (Vec<u8>, Option<Lost>) {
+fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> Bytes {
     let mut portion = vec![0; 1 << 16];
     while paused.load(Ordering::Acquire) {
         thread::sleep(Duration::from_millis(1));
