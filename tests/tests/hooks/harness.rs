@@ -145,6 +145,11 @@ impl Random {
         Self(seed)
     }
 
+    /// Another one, for another thread.
+    pub(crate) fn split(&mut self) -> Self {
+        Self(self.below(u64::MAX) | 1)
+    }
+
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -15,6 +15,7 @@ mod confined;
 mod costs;
 mod families;
 mod harness;
+mod hostile;
 mod inside;
 mod launched;
 mod links;

@@ -13,7 +13,7 @@ use super::nlview::{Nlview, wait_until};
 use super::stream::Frames;
 
 /// So many floods of so many messages.
-fn floods(
+pub(super) fn floods(
     transport: &str,
     viewer: &Nlview,
     programs: usize,
@@ -29,7 +29,7 @@ fn floods(
 }
 
 /// Waits for floods; returns how many messages they sent, and the longest a send took in milliseconds.
-fn ended(floods: Vec<Child>) -> (u64, u64) {
+pub(super) fn ended(floods: Vec<Child>) -> (u64, u64) {
     floods.into_iter().fold((0, 0), |(sum, longest), child| {
         let said = succeeded(&child.wait_with_output().expect("it ends"));
         let mut words = said.split_whitespace().map(|word| word.parse::<u64>().expect("a number"));
