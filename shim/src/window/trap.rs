@@ -126,7 +126,8 @@ fn is_expected(place: &Place, number: c_long, first: usize, second: usize) -> bo
     }
     if is_wait(number, second) {
         // One of the signals that are kept back may be what libc waits for: that of a cancellation.
-        return signal::pending() & !place.mask.load(Ordering::Relaxed) == 0;
+        let kept_back = signal::pending() & !place.mask.load(Ordering::Relaxed);
+        return kept_back == 0 || signal::is_without_effect(kept_back);
     }
     if number == libc::SYS_futex {
         return second as c_int & libc::FUTEX_CMD_MASK == libc::FUTEX_WAKE;
