@@ -105,8 +105,9 @@ fn play(input: &mut Input<'_>, ring: &mut Ring, map: &Map, account: &mut Account
 fn take_the_rest(ring: &mut Ring, account: &mut Account) {
     let mut room = vec![0; 70_000];
     // A turn takes a record at least, or is the last.
+    let now = Instant::now() + Duration::from_secs(1_000_000);
     for _ in 0..10_000 {
-        let Ok(turn) = ring.take(&mut room, Instant::now(), true) else {
+        let Ok(turn) = ring.take(&mut room, now, false) else {
             assert!(account.is_spoilt, "an honest ring is taken for a broken one");
             return;
         };
