@@ -1,6 +1,7 @@
 //! The real `nlview`, as a viewer that can be stopped and killed.
 
 use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -38,7 +39,8 @@ impl Nlview {
         command.arg(scratch.join("heard.nlcap"));
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("complaints"));
         let viewer = Self { child: command.spawn().expect("nlview runs"), scratch };
-        wait_until("nlview listens", || viewer.socket().exists());
+        // The file is there a moment before anybody listens on it.
+        wait_until("nlview listens", || UnixStream::connect(viewer.socket()).is_ok());
         viewer
     }
 
