@@ -16,7 +16,7 @@ mod walk;
 
 use super::context::Decoder;
 use super::message;
-use super::{Direction, Engine, MessageHead, Slot, Value, Visitor};
+use super::{Direction, Engine, MessageHead, Value, Visitor};
 use crate::wire::attr::{Attr, Attrs};
 use crate::wire::message::{HEADER_LEN, Message, Nlmsghdr};
 use crate::wire::{self, Step};

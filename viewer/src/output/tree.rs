@@ -14,6 +14,7 @@
 //! `block` what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
 
 mod block;
+mod explain;
 mod head;
 mod life;
 mod rows;
