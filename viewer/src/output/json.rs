@@ -3,6 +3,7 @@
 //! `lines` visits a datagram, `frames` remembers what is open, `value` writes values; here is what
 //! stands around messages.
 
+mod explain;
 mod frames;
 mod lines;
 #[cfg(test)]
