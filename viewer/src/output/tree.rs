@@ -23,6 +23,8 @@ mod tests;
 mod value;
 mod visit;
 
+use std::collections::HashSet;
+
 use super::paint::{self, Paint, Role};
 use super::time::Clock;
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, control, escape, socket_names, text};
@@ -49,6 +51,8 @@ pub struct Tree {
     look: Look,
     clock: Clock,
     scratch: Scratch,
+    /// Processes that have been told how to get reasons for errors.
+    advised: HashSet<u64>,
 }
 
 impl Tree {
@@ -63,7 +67,8 @@ impl Tree {
             show_secrets: style.show_secrets,
             time: style.time,
         };
-        Self { look, clock: Clock::default(), scratch: Scratch::default() }
+        let (clock, scratch) = (Clock::default(), Scratch::default());
+        Self { look, clock, scratch, advised: HashSet::new() }
     }
 
     /// Shows one call; `feed` drives the visitor through the bytes it moved.
@@ -104,6 +109,11 @@ impl Tree {
         let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, false);
         feed(&mut block);
         block.finish();
+        let is_unexplained = block.is_unexplained && !record.process.is_explained(call.head.fd);
+        if is_unexplained && self.advised.insert(record.process.key) {
+            let advice = b"      no reason given; --explain asks the kernel for one\n";
+            self.look.paint.put(out, Role::Dim, advice);
+        }
         if direction == Some(Direction::Receive)
             && call.head.msg_flags & socket_names::MSG_TRUNC != 0
         {
@@ -293,6 +303,7 @@ impl Output for Tree {
     }
 
     fn bye(&mut self, process: &Process, out: &mut Vec<u8>) {
+        self.advised.remove(&process.key);
         self.process_line(process, out, b"ends", Role::Kind);
         if process.lost > 0 {
             self.look.paint.with(out, Role::Warning, |out| {

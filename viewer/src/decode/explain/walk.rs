@@ -480,7 +480,7 @@ fn identifies(name: &str, value: &Value<'_>) -> bool {
         Value::Interface { index, .. } => index != 0,
         Value::Uuid(_) => true,
         Value::Uint { v, hint, .. } => {
-            let is_id = ["_ID", "_INDEX", "_HANDLE"].iter().any(|end| name.ends_with(end));
+            let is_id = ["_ID", "_INDEX", "_HANDLE", "_PRIORITY"].iter().any(|end| name.ends_with(end));
             v != 0 && (hint == Hint::TcHandle || is_id)
         }
         _ => false,
