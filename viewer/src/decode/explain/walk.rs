@@ -476,7 +476,8 @@ fn identifies(name: &str, value: &Value<'_>) -> bool {
         Value::Text { bytes, kind } => !Value::text(bytes, kind).is_empty() && kind != TextKind::Raw,
         Value::Ipv4(address) => address != [0; 4],
         Value::Ipv6(address) => address != [0; 16],
-        Value::Mac { bytes, .. } => bytes.iter().any(|b| *b != 0),
+        // The longest one there is is InfiniBand's.
+        Value::Mac { bytes, .. } => bytes.len() <= 20 && bytes.iter().any(|b| *b != 0),
         Value::Interface { index, .. } => index != 0,
         Value::Uuid(_) => true,
         Value::Uint { v, hint, .. } => {
