@@ -194,6 +194,11 @@ impl Locate {
         if let Some(Open::Attr(_)) = self.open.pop() {
             self.attrs = self.attrs.saturating_sub(1);
         }
+        if self.nest_level.is_some_and(|level| self.open.len() < level) {
+            // It is closed, and what follows is not within.
+            self.nest = None;
+            self.missing = None;
+        }
     }
 
     /// The index of the next one of the elements that are open.
