@@ -52,6 +52,8 @@ pub struct Explanation<'a> {
     pub missing: Option<Missing>,
     /// What a family says beyond errors.
     pub cookie: Option<&'a [u8]>,
+    /// Whether the whole request stands in the answer.
+    pub is_echoed: bool,
     /// The record that the request came in, and which message of it it is; None if it was not recorded.
     pub record: Option<(u64, usize)>,
     request: Option<Request<'a>>,
@@ -163,9 +165,8 @@ struct Said<'a> {
 impl<'a> Said<'a> {
     fn read(attrs: &'a [u8]) -> Self {
         let mut said = Self::default();
-        let number = |attr: &Attr<'_>| {
-            wire::u32_at(attr.payload, 0).filter(|_| attr.payload.len() == 4)
-        };
+        let number =
+            |attr: &Attr<'_>| wire::u32_at(attr.payload, 0).filter(|_| attr.payload.len() == 4);
         let offset = |attr: &Attr<'_>| number(attr).and_then(|n| usize::try_from(n).ok());
         for step in Attrs::new(attrs) {
             let Step::Element(attr) = step else { continue };
@@ -225,6 +226,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             limits: said.policy.map(|policy| Limits::read(self.tables, policy)),
             missing,
             cookie: said.cookie,
+            is_echoed: echo.is_some_and(|(_, capped)| !capped),
             record,
             request,
             place,
@@ -236,7 +238,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     fn answered(&self, echo: Option<(&'a [u8], bool)>) -> (&'a [u8], Option<(u64, usize)>) {
         let asked = self.engine.requests.asked(&self.nlmsghdr);
         let Some((echo, capped)) = echo else {
-            return asked.map_or((&[], None), |asked| (asked.bytes, Some((asked.record, asked.part))));
+            return asked
+                .map_or((&[], None), |asked| (asked.bytes, Some((asked.record, asked.part))));
         };
         let header = Nlmsghdr::read(echo);
         // Several may have the same sequence number; the newest need not be this one.

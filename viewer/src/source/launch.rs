@@ -65,11 +65,7 @@ pub struct Start<'a> {
 ///
 /// # Errors
 /// There is no such program, or it cannot be run.
-pub fn start(
-    command: &[OsString],
-    start: &Start<'_>,
-    stop: UnixStream,
-) -> Result<Running, Error> {
+pub fn start(command: &[OsString], start: &Start<'_>, stop: UnixStream) -> Result<Running, Error> {
     let Start { findings, socket, preload, explain } = *start;
     let mut environment = vec![(OsString::from("NLHOOK_SOCKET"), socket.into())];
     if let Some(shim) = preload {

@@ -129,7 +129,11 @@ impl Process {
             _ => return,
         };
         let place = self.place(head.fd);
-        if on { self.explained.insert(place) } else { self.explained.remove(&place) };
+        if on {
+            self.explained.insert(place)
+        } else {
+            self.explained.remove(&place)
+        };
     }
 
     /// Learns from a call that has been shown what is known of its socket.

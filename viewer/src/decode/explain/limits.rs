@@ -57,6 +57,18 @@ impl<'a> Limits<'a> {
         limits
     }
 
+    /// Whether nothing was said.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        let Self { ty, type_name: _, min, max, min_len, max_len, mask, is_all: _ } = self;
+        ty.is_none()
+            && min.is_none()
+            && max.is_none()
+            && min_len.is_none()
+            && max_len.is_none()
+            && mask.is_none()
+    }
+
     /// Takes in one of them; None if it says nothing that is known.
     fn take(&mut self, attr: &Attr<'_>) -> Option<()> {
         let bytes = attr.payload;
@@ -156,11 +168,7 @@ impl Display for Limits<'_> {
     }
 }
 
-fn between(
-    f: &mut Formatter<'_>,
-    range: (Option<i128>, Option<i128>),
-    unit: &str,
-) -> fmt::Result {
+fn between(f: &mut Formatter<'_>, range: (Option<i128>, Option<i128>), unit: &str) -> fmt::Result {
     match range {
         (None, None) => Ok(()),
         (Some(min), Some(max)) if min == max => write!(f, ", exactly {min}{unit}"),

@@ -127,13 +127,8 @@ pub(super) enum Place {
 }
 
 /// The fields of a `struct nlmsghdr`, and where each ends.
-const HEADER: [(&str, usize); 5] = [
-    ("nlmsg_len", 4),
-    ("nlmsg_type", 6),
-    ("nlmsg_flags", 8),
-    ("nlmsg_seq", 12),
-    ("nlmsg_pid", 16),
-];
+const HEADER: [(&str, usize); 5] =
+    [("nlmsg_len", 4), ("nlmsg_type", 6), ("nlmsg_flags", 8), ("nlmsg_seq", 12), ("nlmsg_pid", 16)];
 
 /// Something open on the way.
 enum Open {
@@ -478,7 +473,9 @@ impl Listener for Identify<'_> {
 /// a handle, a number that is called one.
 fn identifies(name: &str, value: &Value<'_>) -> bool {
     match *value {
-        Value::Text { bytes, kind } => !Value::text(bytes, kind).is_empty() && kind != TextKind::Raw,
+        Value::Text { bytes, kind } => {
+            !Value::text(bytes, kind).is_empty() && kind != TextKind::Raw
+        }
         Value::Ipv4(address) => address != [0; 4],
         Value::Ipv6(address) => address != [0; 16],
         // The longest one there is is InfiniBand's.
@@ -486,7 +483,8 @@ fn identifies(name: &str, value: &Value<'_>) -> bool {
         Value::Interface { index, .. } => index != 0,
         Value::Uuid(_) => true,
         Value::Uint { v, hint, .. } => {
-            let is_id = ["_ID", "_INDEX", "_HANDLE", "_PRIORITY"].iter().any(|end| name.ends_with(end));
+            let is_id =
+                ["_ID", "_INDEX", "_HANDLE", "_PRIORITY"].iter().any(|end| name.ends_with(end));
             v != 0 && (hint == Hint::TcHandle || is_id)
         }
         _ => false,

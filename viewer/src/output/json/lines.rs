@@ -6,7 +6,8 @@
 use super::frames::{Frame, Key, Keys, Name, top};
 use super::value;
 use crate::decode::{
-    AttrHead, Explanation, Issue, List, MAX_WALK_LEN, MessageHead, Slot, StructHead, StructStyle, Value, Visitor,
+    AttrHead, Explanation, Issue, List, MAX_WALK_LEN, MessageHead, Slot, StructHead, StructStyle,
+    Value, Visitor,
 };
 use crate::output::{escape, text};
 

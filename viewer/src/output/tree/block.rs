@@ -53,6 +53,8 @@ pub(super) enum Frame {
     Extack {
         number: u16,
         first_row: usize,
+        /// Whether there is something odd about it, which has to be shown.
+        odd: bool,
     },
     Struct {
         row: usize,

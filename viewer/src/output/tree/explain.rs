@@ -27,10 +27,10 @@ impl Block<'_> {
         let role = if explanation.errno == 0 { Role::Warning } else { Role::Error };
         if let Some(offset) = explanation.offset {
             self.culprit(explanation, offset, role);
-        } else if explanation.errno != 0 && !self.echoes {
+        } else if explanation.errno != 0 && !(self.echoes && explanation.is_echoed) {
             self.about(explanation);
         }
-        if let Some(limits) = &explanation.limits {
+        if let Some(limits) = explanation.limits.filter(|limits| !limits.is_empty()) {
             self.said(role, b"must be ").extend_from_slice(limits.to_string().as_bytes());
         }
         if let Some(missing) = &explanation.missing {
@@ -88,6 +88,12 @@ impl Block<'_> {
     fn about(&mut self, explanation: &Explanation<'_>) {
         let look = self.look;
         let mut is_first = true;
+        // Calls have no numbers to be seen.
+        if let Some((record, _)) = explanation.record.filter(|_| self.echoes) {
+            is_first = false;
+            let out = self.said(Role::Dim, b"about #");
+            text::decimal(out, record);
+        }
         explanation.identify(|name, value| {
             if std::mem::take(&mut is_first) {
                 self.said(Role::Dim, b"about ");

@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use super::Look;
-use super::block::{
-    NLMSG_DONE, NLMSG_ERROR, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_POLICY, Scratch,
-};
+use super::block::{NLMSG_DONE, NLMSG_ERROR, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_POLICY, Scratch};
 use super::rows::spaces;
 use crate::decode::{MessageHead, Value};
 use crate::output::paint::{self, Role};

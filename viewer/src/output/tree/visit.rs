@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::block::{Block, Frame, NLMSGERR_ATTR_MSG};
 use super::head::{self, Message};
 use crate::decode::{
-    AttrHead, Explanation, Issue, IssueKind, List, MessageHead, Order, Slot, StructHead, StructStyle, Value,
-    Visitor,
+    AttrHead, Explanation, Issue, IssueKind, List, MessageHead, Order, Slot, StructHead,
+    StructStyle, Value, Visitor,
 };
 use crate::output::paint::Role;
 use crate::output::text;
@@ -119,7 +119,7 @@ impl Visitor for Block<'_> {
         let number = head.number();
         if self.in_error() && self.message.as_ref().is_some_and(|message| message.hides(number)) {
             let first_row = self.scratch.rows.count();
-            return self.push(Frame::Extack { number, first_row });
+            return self.push(Frame::Extack { number, first_row, odd: false });
         }
         let paint = self.look.paint;
         let row = self.scratch.rows.begin(self.depth, |out| match head.name {
@@ -150,7 +150,7 @@ impl Visitor for Block<'_> {
     }
 
     fn attr_end(&mut self) {
-        if let Some(Frame::Extack { first_row, .. }) = self.pop() {
+        if let Some(Frame::Extack { first_row, odd: false, .. }) = self.pop() {
             self.scratch.rows.hide_from(first_row);
         }
     }
@@ -275,6 +275,11 @@ impl Visitor for Block<'_> {
             IssueKind::UnknownAttribute { .. } | IssueKind::UnknownMessage { .. }
         ) {
             return;
+        }
+        for (frame, _) in &mut self.scratch.frames {
+            if let Frame::Extack { odd, .. } = frame {
+                *odd = true;
+            }
         }
         let paint = self.look.paint;
         let out = match self.top() {
