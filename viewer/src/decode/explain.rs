@@ -9,9 +9,12 @@
 //!
 //! The request is the one that is echoed; where only its header is, or nothing, it is the one that was
 //! recorded. It is decoded again, by the same decoder as always, for a visitor that looks out for the
-//! place (`walk`). Offsets may lie: then they lead to no place, and nothing is said of it.
+//! place (`locate`), and again to show what is there (`show`). Offsets may lie: then they lead to no
+//! place, and nothing is said of it.
 
 mod limits;
+mod locate;
+mod show;
 mod walk;
 
 use super::context::Decoder;
@@ -21,8 +24,10 @@ use crate::wire::attr::{Attr, Attrs};
 use crate::wire::message::{HEADER_LEN, Message, Nlmsghdr};
 use crate::wire::{self, Step};
 pub use limits::Limits;
+use locate::{Locate, Place};
+use show::{Head, Identify, Show};
 pub use walk::Listener;
-use walk::{Head, Identify, Locate, Place, Show, Walk};
+use walk::Walk;
 
 /// Most bytes of requests that are walked through for the answers of one datagram. A hostile peer might
 /// let many small answers refer to one large request.

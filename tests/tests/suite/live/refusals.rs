@@ -267,7 +267,7 @@ fn what_no_command_is_refused_is_explained() {
     assert!(dump["explanation"]["message"].as_str().unwrap().contains("dump request"));
     // Bits, names, headers.
     assert_eq!(path(of("RTM_GETNEXTHOP", 0)), "NHA_OP_FLAGS");
-    assert_eq!(of("RTM_GETNEXTHOP", 0)["value"], 0xf0);
+    assert_eq!(of("RTM_GETNEXTHOP", 0)["raw"], 0xf0);
     assert_eq!(path(of("CTRL_CMD_GETFAMILY", 0)), "CTRL_ATTR_FAMILY_NAME");
     assert!(has(&of("CTRL_CMD_GETFAMILY", 0)["policy"], &text("NL_ATTR_TYPE_NUL_STRING")));
     assert_eq!(path(of("ETHTOOL_MSG_DEBUG_SET", 0)), "ETHTOOL_A_DEBUG_HEADER");
