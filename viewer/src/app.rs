@@ -68,6 +68,8 @@ pub struct Plan {
     pub string_limit: usize,
     /// Show key material.
     pub show_secrets: bool,
+    /// Have the kernel give reasons for errors.
+    pub explain: bool,
     /// Blank key material in the capture.
     pub redact: bool,
     /// What the strace format says of descriptors.
@@ -135,7 +137,13 @@ impl Plan {
         let (stop, stopped) = stop_pair()?;
         let ended = stop.try_clone().map_err(source::Error::system("make a socket"))?;
         let reading = reader::start(listener, Admission::Descendants, stopped)?;
-        let running = match launch::start(command, &findings, &socket, preload.as_deref(), ended) {
+        let start = launch::Start {
+            findings: &findings,
+            socket: &socket,
+            preload: preload.as_deref(),
+            explain: self.explain,
+        };
+        let running = match launch::start(command, &start, ended) {
             Ok(running) => running,
             Err(e) => {
                 end_reading(reading, stop);
@@ -158,6 +166,12 @@ impl Plan {
             None => Listener::bind(&socket::default_path()?)?,
         };
         let (stop, stopped) = stop_pair()?;
+        if self.explain {
+            say(format_args!(
+                "--explain takes effect in programs started with NLHOOK_EXPLAIN=1: \
+                 LD_PRELOAD=$(nlview --shim-path) NLHOOK_EXPLAIN=1 PROG"
+            ));
+        }
         signals::stop_on_signals(&stop).map_err(source::Error::system("handle signals"))?;
         let reading = reader::start(listener, Admission::OwnUser, stopped)?;
         let _still_connected: Vec<Left> = serve(&reading, &mut session, true);

@@ -103,6 +103,13 @@ struct Args {
           default_missing_value = "path", conflicts_with = "y")]
     decode_fds: Option<DecodeFds>,
 
+    /// Have the kernel give reasons for errors to programs that did not ask for them
+    ///
+    /// The shim then sets NETLINK_EXT_ACK on each new netlink socket, so the errors that the program
+    /// receives are longer. With --listen, set NLHOOK_EXPLAIN=1 in the programs' environment as well.
+    #[arg(long, conflicts_with = "read")]
+    explain: bool,
+
     /// Show keys and other secrets in full
     #[arg(long)]
     show_secrets: bool,
@@ -258,6 +265,7 @@ impl Args {
             hex: self.hex,
             string_limit: self.string_limit,
             show_secrets: self.show_secrets,
+            explain: self.explain,
             redact: self.redact,
             descriptors: match (self.y, self.decode_fds) {
                 (0, None) => Descriptors::Number,
@@ -395,6 +403,7 @@ mod tests {
         }
         assert!(parse("nlview --listen -r a").is_err());
         assert!(parse("nlview --shim-path ip").is_err());
+        assert!(parse("nlview --explain -r a").is_err());
     }
 
     #[test]

@@ -115,6 +115,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if let Some(set) = set {
             // What a payload is chosen by may stand after it.
             scope.look_ahead(set, bytes);
+            if V::PLACES {
+                self.visitor.set_of(set);
+            }
         }
         let own_header = elements.header();
         let header_len = own_header.map_or(attr::HEADER_LEN, |header| header.len());
@@ -221,6 +224,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 _ => None,
             };
             let is_flag = rule.is_some_and(|rule| rule.form == Form::Flag);
+            if V::PLACES
+                && let Some(set) = kind.and_then(|kind| self.set_within(kind, scope))
+            {
+                self.visitor.set_of(set);
+            }
             if is_flag || kind.is_some_and(|kind| self.is_flag(kind, scope)) {
                 self.visitor.value(Slot::Plain, &Value::Present);
             }

@@ -8,6 +8,7 @@ mod attrs;
 mod body;
 mod context;
 mod control;
+mod explain;
 mod forms;
 mod heads;
 mod issue;
@@ -23,6 +24,7 @@ mod table;
 mod value;
 mod visitor;
 
+pub use explain::{Crumb, Culprit, Explanation, Limits, Listener, MAX_WALK_LEN, Missing};
 pub use issue::{Issue, IssueKind};
 pub use message::{Wanted, datagram, is_whole, wanted};
 pub use policy::Policy;

@@ -8,6 +8,7 @@ mod generic;
 mod listening;
 mod nfnetlink;
 mod nftables;
+mod refusals;
 mod strace;
 mod transparency;
 
