@@ -18,7 +18,7 @@ use self::session::Session;
 use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, say};
-use crate::output::Style;
+use crate::output::{Style, summary};
 pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
@@ -39,6 +39,8 @@ pub struct Plan {
     pub task: Task,
     /// How to print.
     pub format: &'static Format,
+    /// What is summed up.
+    pub summary: Summary,
     /// Where to; None for the task's own place.
     pub output: Option<PathBuf>,
     /// A capture to write besides.
@@ -76,6 +78,17 @@ pub enum Task {
     ShimPath,
     /// Say what the specs describe.
     ListFamilies,
+}
+
+/// What is summed up when no more will come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summary {
+    /// Nothing.
+    None,
+    /// Everything, and nothing else is printed.
+    Alone,
+    /// Everything, after the messages.
+    After,
 }
 
 /// When to use colour.
@@ -192,7 +205,12 @@ impl Plan {
             None => default_sink(),
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
-        let output = (self.format.make)(&self.style(&sink));
+        let style = self.style(&sink);
+        let output = match self.summary {
+            Summary::None => (self.format.make)(&style),
+            Summary::Alone => summary::alone(self.format, &style),
+            Summary::After => summary::after(self.format, &style),
+        };
         let mut session = Session::new(registry, no_names, output, sink, capture, self.redact);
         session.give_families(&self.families);
         Ok(session)
