@@ -1,6 +1,7 @@
 //! What the command does: ties where records come from to where text goes.
 
 mod families;
+mod interrupt;
 mod redact;
 mod serve;
 mod session;
@@ -13,13 +14,14 @@ use std::path::{Path, PathBuf};
 
 use nlproto::{Name, NameKind};
 
+use self::interrupt::Interrupt;
 use self::serve::{Left, serve};
 use self::session::Session;
 use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, say};
-use crate::output::{Style, summary};
 pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
+use crate::output::{Style, summary};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
 use crate::source::hextext::{HexText, Item};
@@ -174,9 +176,13 @@ impl Plan {
             return Err(source::Error::TextToCapture { file: input.name }.into());
         }
         let mut session = self.session(Sink::stdout, stored_names)?;
+        let interrupt = match self.summary {
+            Summary::None => Interrupt::default(),
+            _ => Interrupt::awaited().map_err(source::Error::system("handle signals"))?,
+        };
         let read = match input.kind {
-            Kind::Capture => read_capture(input, &mut session),
-            Kind::HexText => read_text(input, &mut session),
+            Kind::Capture => read_capture(input, &mut session, &interrupt),
+            Kind::HexText => read_text(input, &mut session, &interrupt),
         };
         // What was read before a failure has been shown, and its failure is the one to tell.
         let in_vain = session.is_in_vain();
@@ -300,7 +306,11 @@ fn end_reading(reading: Reading, mut stop: UnixStream) {
     reading.join();
 }
 
-fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::Error> {
+fn read_capture(
+    mut input: Input,
+    session: &mut Session,
+    interrupt: &Interrupt,
+) -> Result<(), source::Error> {
     let mut stream = Stream::new();
     let mut records = 0_u64;
     let mut skipped = 0_usize;
@@ -324,7 +334,7 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
             return Err(source::Error::Stream { file: input.name, error, records });
         }
         session.flush();
-        if session.is_in_vain() {
+        if session.is_in_vain() || interrupt.came() {
             return Ok(());
         }
     };
@@ -340,7 +350,11 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
     }
 }
 
-fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
+fn read_text(
+    input: Input,
+    session: &mut Session,
+    interrupt: &Interrupt,
+) -> Result<(), source::Error> {
     let registry = session.registry();
     let mut text = HexText::new(BufReader::with_capacity(READ_LEN, input.reader), |name: &str| {
         registry.protocol_named(name)
@@ -367,7 +381,7 @@ fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
             }
             Some(Item::Reset) => session.forget(),
         }
-        if session.is_in_vain() {
+        if session.is_in_vain() || interrupt.came() {
             return Ok(());
         }
     }

@@ -243,7 +243,12 @@ impl Messages {
     }
 
     /// Where a request of these bytes is counted, or would be if it had been seen.
-    fn row_of_request(&mut self, engine: &Engine<'_>, protocol: u32, bytes: &[u8]) -> Option<usize> {
+    fn row_of_request(
+        &mut self,
+        engine: &Engine<'_>,
+        protocol: u32,
+        bytes: &[u8],
+    ) -> Option<usize> {
         let header = Nlmsghdr::read(bytes)?;
         let payload = bytes.get(HEADER_LEN..).unwrap_or(&[]);
         let key = key(protocol, Direction::Send, &header, payload);
@@ -298,7 +303,8 @@ impl Visitor for Heads<'_, '_> {
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         self.count = self.count.saturating_add(1);
         let Moved { protocol, direction, .. } = *self.moved;
-        let row = self.messages.row(key(protocol, direction, &head.header, head.payload), Some(head));
+        let row =
+            self.messages.row(key(protocol, direction, &head.header, head.payload), Some(head));
         self.messages.add(row, head.payload.len().saturating_add(HEADER_LEN));
         if direction == Direction::Receive {
             self.answer(head);

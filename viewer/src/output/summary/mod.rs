@@ -15,8 +15,8 @@ mod sockets;
 mod table;
 #[cfg(test)]
 mod tests;
-mod unseen;
 mod units;
+mod unseen;
 
 use super::paint::Paint;
 use super::{CallRecord, Datagram, Format, Output, Style, socket_names};

@@ -18,10 +18,10 @@ const MESSAGES: &[Column] = &[
     Column::right("count"),
     Column::right("bytes").spare(1),
     Column::right("errors"),
-    Column::right("min").spare(3),
+    Column::right("fastest").spare(3),
     Column::right("median"),
     Column::right("p99").spare(2),
-    Column::right("max"),
+    Column::right("slowest"),
 ];
 
 const CALLS: &[Column] = &[
@@ -46,6 +46,9 @@ const SOCKETS: &[Column] = &[
     Column::right("overruns"),
     Column::right("truncated"),
 ];
+
+/// Most sockets that have a row; nobody reads more.
+const MAX_SOCKETS: usize = 32;
 
 const UNSEEN: &[Column] = &[Column::left("Not seen"), Column::right("count"), Column::left("of")];
 
@@ -256,7 +259,9 @@ fn calls(look: &Look, calls: &Calls) -> Table {
 
 fn sockets(look: &Look, sockets: &Sockets) -> Table {
     let mut table = Table::new(SOCKETS);
-    for socket in sockets.by_messages() {
+    let kept = sockets.by_messages();
+    let (shown, rest) = kept.split_at_checked(MAX_SOCKETS).unwrap_or((&kept, &[]));
+    for socket in shown {
         let whose = cell(|out| {
             program(out, look, &socket.comm, socket.pid);
             out.push(b' ');
@@ -271,12 +276,17 @@ fn sockets(look: &Look, sockets: &Sockets) -> Table {
         table.note("groups", socket.groups.iter().map(|g| group(look, g)).collect());
         table.note("set", settings(look, socket));
     }
-    if sockets.forgotten > 0 {
+    let others = sockets.forgotten.saturating_add(rest.len() as u64);
+    if others > 0 {
         let whose = cell(|out| {
-            text::decimal(out, sockets.forgotten);
-            out.extend_from_slice(b" others, closed before");
+            text::decimal(out, others);
+            out.extend_from_slice(if others == 1 { b" other" } else { b" others" });
         });
-        table.row(traffic(look, whose, Vec::new(), Vec::new(), &sockets.others));
+        let mut all = sockets.others;
+        for socket in rest {
+            all.add(&socket.traffic);
+        }
+        table.row(traffic(look, whose, Vec::new(), Vec::new(), &all));
     }
     table
 }
@@ -329,8 +339,7 @@ fn settings(look: &Look, socket: &Socket) -> Vec<Vec<u8>> {
             })
         })
     };
-    let buffers =
-        [buffer("SO_RCVBUF", socket.rcvbuf_set), buffer("SO_SNDBUF", socket.sndbuf_set)];
+    let buffers = [buffer("SO_RCVBUF", socket.rcvbuf_set), buffer("SO_SNDBUF", socket.sndbuf_set)];
     let options = socket.options.iter().map(|option| setting(look, option));
     options.chain(buffers.into_iter().flatten()).collect()
 }

@@ -122,7 +122,7 @@ impl Moved {
 }
 
 impl Traffic {
-    const fn add(&mut self, other: &Self) {
+    pub(super) const fn add(&mut self, other: &Self) {
         self.sent.add(other.sent);
         self.received.add(other.received);
         self.overruns = self.overruns.saturating_add(other.overruns);
@@ -133,6 +133,11 @@ impl Traffic {
 
     const fn messages(&self) -> u64 {
         self.sent.messages.saturating_add(self.received.messages)
+    }
+
+    /// Whether anything went by the program.
+    const fn missed(&self) -> bool {
+        self.overruns > 0 || self.truncated > 0 || self.drops > 0 || self.unread > 0
     }
 }
 
@@ -174,11 +179,14 @@ impl Sockets {
         }
     }
 
-    /// The sockets that are kept, those that moved most first.
+    /// The sockets that are kept: those that missed anything first, then those that moved most.
     pub(super) fn by_messages(&self) -> Vec<&Socket> {
         let closed = self.closed.iter().map(|(_, socket)| socket);
         let mut sockets: Vec<&Socket> = self.open.values().chain(closed).collect();
-        sockets.sort_by_key(|s| (std::cmp::Reverse(s.traffic.messages()), s.first));
+        sockets.sort_by_key(|socket| {
+            let traffic = &socket.traffic;
+            (!traffic.missed(), std::cmp::Reverse(traffic.messages()), socket.first)
+        });
         sockets
     }
 

@@ -129,7 +129,9 @@ impl Table {
         let mut missing = Vec::new();
         while width.is_some_and(|width| total(&shown) > width) {
             let spare = |(at, _): &(usize, usize)| self.columns.get(*at).map_or(0, |c| c.spare);
-            let Some(most) = shown.iter().map(spare).max().filter(|spare| *spare > 0) else { break };
+            let Some(most) = shown.iter().map(spare).max().filter(|spare| *spare > 0) else {
+                break;
+            };
             let Some(place) = shown.iter().rposition(|column| spare(column) == most) else { break };
             let (at, _) = shown.remove(place);
             missing.extend(self.columns.get(at).map(|column| column.title));

@@ -68,9 +68,12 @@ mod tests {
 
     #[test]
     fn times_end_with_seconds() {
-        for (ns, wanted) in
-            [(950, "950 ns"), (84_321, "84.3 µs"), (1_234_567, "1.2 ms"), (61_000_000_000, "61.0 s")]
-        {
+        for (ns, wanted) in [
+            (950, "950 ns"),
+            (84_321, "84.3 µs"),
+            (1_234_567, "1.2 ms"),
+            (61_000_000_000, "61.0 s"),
+        ] {
             assert_eq!(text(|out| duration(out, ns)), wanted);
         }
         assert_eq!(text(|out| duration(out, u64::MAX)), "18446744074 s");
