@@ -9,6 +9,7 @@ mod listening;
 mod nfnetlink;
 mod nftables;
 mod strace;
+mod summary;
 mod transparency;
 
 use std::process::Command;

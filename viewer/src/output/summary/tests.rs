@@ -605,8 +605,8 @@ total                    5      5  1.4 KB       1
         "       count  errors    time  % time  per call
 recvmsg         4       1  400 ns    40.0    100 ns
     failed ENOBUFS 1
-sendmsg         2          200 ns    20.0    100 ns
 setsockopt      2          200 ns    20.0    100 ns
+sendmsg         2          200 ns    20.0    100 ns
 socket          1          100 ns    10.0    100 ns
 close           1          100 ns    10.0    100 ns
 total          10       1  1.0 µs
