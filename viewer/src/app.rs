@@ -2,6 +2,7 @@
 
 mod families;
 mod fold;
+mod interrupt;
 mod redact;
 mod select;
 mod serve;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use nlproto::{Name, NameKind};
 
 use self::fold::Folded;
+use self::interrupt::Interrupt;
 use self::select::{Known, Selected};
 use self::serve::{Left, serve};
 use self::session::Session;
@@ -23,8 +25,8 @@ use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, report, say};
 use crate::filter::Filter;
-use crate::output::Style;
 pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
+use crate::output::{Style, summary};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
 use crate::source::hextext::{HexText, Item};
@@ -50,6 +52,8 @@ pub struct Plan {
     pub fold: Option<u64>,
     /// How to print.
     pub format: &'static Format,
+    /// What is summed up.
+    pub summary: Summary,
     /// Where to; None for the task's own place.
     pub output: Option<PathBuf>,
     /// A capture to write besides.
@@ -89,6 +93,17 @@ pub enum Task {
     ShimPath,
     /// Say what the specs describe.
     ListFamilies,
+}
+
+/// What is summed up when no more will come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summary {
+    /// Nothing.
+    None,
+    /// Everything, and nothing else is printed.
+    Alone,
+    /// Everything, after the messages.
+    After,
 }
 
 /// When to use colour.
@@ -186,9 +201,13 @@ impl Plan {
             return Err(source::Error::TextToCapture { file: input.name }.into());
         }
         let mut session = self.session(Sink::stdout, stored_names)?;
+        let interrupt = match self.summary {
+            Summary::None => Interrupt::default(),
+            _ => Interrupt::awaited().map_err(source::Error::system("handle signals"))?,
+        };
         let read = match input.kind {
-            Kind::Capture => read_capture(input, &mut session),
-            Kind::HexText => read_text(input, &mut session),
+            Kind::Capture => read_capture(input, &mut session, &interrupt),
+            Kind::HexText => read_text(input, &mut session, &interrupt),
         };
         // What was read before a failure has been shown, and its failure is the one to tell.
         let in_vain = session.is_in_vain();
@@ -217,10 +236,19 @@ impl Plan {
             None => default_sink(),
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
-        let output = (self.format.make)(&self.style(&sink));
-        let output = match self.fold {
-            Some(limit) => Box::new(Folded::new(output, limit)),
-            None => output,
+        let style = self.style(&sink);
+        let output = match self.summary {
+            Summary::Alone => summary::alone(self.format, &style),
+            Summary::None | Summary::After => {
+                let mut output = (self.format.make)(&style);
+                if let Some(limit) = self.fold {
+                    output = Box::new(Folded::new(output, limit));
+                }
+                match self.summary {
+                    Summary::After => summary::after(output, self.format, &style),
+                    _ => output,
+                }
+            }
         };
         let output = match &self.filter {
             Some(text) => {
@@ -318,7 +346,11 @@ fn end_reading(reading: Reading, mut stop: UnixStream) {
     reading.join();
 }
 
-fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::Error> {
+fn read_capture(
+    mut input: Input,
+    session: &mut Session,
+    interrupt: &Interrupt,
+) -> Result<(), source::Error> {
     let mut stream = Stream::new();
     let mut records = 0_u64;
     let mut skipped = 0_usize;
@@ -342,7 +374,7 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
             return Err(source::Error::Stream { file: input.name, error, records });
         }
         session.flush();
-        if session.is_in_vain() {
+        if session.is_in_vain() || interrupt.came() {
             return Ok(());
         }
     };
@@ -358,7 +390,11 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
     }
 }
 
-fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
+fn read_text(
+    input: Input,
+    session: &mut Session,
+    interrupt: &Interrupt,
+) -> Result<(), source::Error> {
     let registry = session.registry();
     let mut text = HexText::new(BufReader::with_capacity(READ_LEN, input.reader), |name: &str| {
         registry.protocol_named(name)
@@ -385,7 +421,7 @@ fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
             }
             Some(Item::Reset) => session.forget(),
         }
-        if session.is_in_vain() {
+        if session.is_in_vain() || interrupt.came() {
             return Ok(());
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum};
 
-use crate::app::{Color, Descriptors, FORMATS, Format, Plan, Task, TimeStyle};
+use crate::app::{Color, Descriptors, FORMATS, Format, Plan, Summary, Task, TimeStyle};
 use crate::error::{exit, say};
 
 /// Records, decodes and prints the netlink messages of any program.
@@ -68,6 +68,18 @@ struct Args {
     #[arg(short, long, value_name = "FORMAT", value_parser = format_parser(),
           default_value = default_format())]
     format: &'static Format,
+
+    /// Print a summary instead of the messages
+    ///
+    /// Tables of the messages by type, with errors and latencies; of the calls by function; of the
+    /// sockets with what they joined, set and missed; of what was lost. With -f json one object a row.
+    /// It comes when PROG has ended, at the capture's end, or when nlview is interrupted.
+    #[arg(short = 'c', long, conflicts_with = "summary")]
+    summary_only: bool,
+
+    /// Print a summary after the messages
+    #[arg(short = 'C', long)]
+    summary: bool,
 
     /// Print to FILE instead (- is stdout)
     ///
@@ -247,6 +259,11 @@ impl Args {
             // Lines that are no JSON, and calls that are cut, would be of no use.
             fold: self.fold.filter(|_| self.format.name == "tree"),
             format: self.format,
+            summary: match (self.summary_only, self.summary) {
+                (true, _) => Summary::Alone,
+                (false, true) => Summary::After,
+                (false, false) => Summary::None,
+            },
             output: self.output,
             write: self.write,
             specs: self.spec,
@@ -439,6 +456,21 @@ mod tests {
             let plan = parse(&format!("nlview {option} ip")).ok().unwrap();
             assert_eq!(plan.descriptors, wanted, "{option}");
         }
+    }
+
+    #[test]
+    fn summaries_are_asked_for_as_from_strace() {
+        for (option, wanted) in [
+            ("-x", Summary::None),
+            ("-c", Summary::Alone),
+            ("--summary-only", Summary::Alone),
+            ("-C", Summary::After),
+            ("--summary", Summary::After),
+        ] {
+            let plan = parse(&format!("nlview {option} ip")).ok().unwrap();
+            assert_eq!(plan.summary, wanted, "{option}");
+        }
+        assert!(parse("nlview -c -C ip").is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod layering;
 mod live;
 mod names;
 mod secrets;
+mod summary;
 mod totality;
 mod variants;
 mod whole;

@@ -10,6 +10,7 @@ mod nfnetlink;
 mod nftables;
 mod refusals;
 mod strace;
+mod summary;
 mod transparency;
 
 use std::process::Command;
