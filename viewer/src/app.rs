@@ -19,6 +19,8 @@ use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, say};
 use crate::output::Style;
+pub use crate::output::check::{Level, Tally};
+use crate::output::{Output, check};
 pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
@@ -39,6 +41,8 @@ pub struct Plan {
     pub task: Task,
     /// How to print.
     pub format: &'static Format,
+    /// Findings are printed instead, and counted here.
+    pub check: Option<Tally>,
     /// Where to; None for the task's own place.
     pub output: Option<PathBuf>,
     /// A capture to write besides.
@@ -100,10 +104,21 @@ impl Plan {
             Task::ShimPath => print_shim_path(),
             Task::ListFamilies => self.list_families(),
         };
-        done.unwrap_or_else(|error| {
-            say(format_args!("{error}"));
-            error.exit_code(matches!(self.task, Task::Run(_)))
-        })
+        let count = self.check.as_ref().map(Tally::count);
+        match count {
+            None => {}
+            Some(0) => say(format_args!("no findings")),
+            Some(1) => say(format_args!("1 finding")),
+            Some(n) => say(format_args!("{n} findings")),
+        }
+        match (done, count) {
+            (Ok(_), Some(1..)) => exit::FINDINGS,
+            (Ok(status), _) => status,
+            (Err(error), _) => {
+                say(format_args!("{error}"));
+                error.exit_code(matches!(self.task, Task::Run(_)))
+            }
+        }
     }
 
     fn run_program(&self, command: &[OsString]) -> Result<u8, Error> {
@@ -192,10 +207,17 @@ impl Plan {
             None => default_sink(),
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
-        let output = (self.format.make)(&self.style(&sink));
+        let output = self.output(&self.style(&sink));
         let mut session = Session::new(registry, no_names, output, sink, capture, self.redact);
         session.give_families(&self.families);
         Ok(session)
+    }
+
+    fn output(&self, style: &Style) -> Box<dyn Output> {
+        match &self.check {
+            Some(tally) => Box::new(check::Check::new(style, tally, self.format.name == "json")),
+            None => (self.format.make)(style),
+        }
     }
 
     fn registry(&self) -> Result<Registry, Error> {

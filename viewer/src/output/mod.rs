@@ -7,6 +7,7 @@ use crate::decode::{Direction, Engine};
 use crate::state::process::Process;
 use nlproto::{Call, Function, Origin, Socket};
 
+pub mod check;
 mod control;
 mod errno_names;
 pub mod escape;
