@@ -161,7 +161,7 @@ impl fmt::Display for Issue {
             IssueKind::NoFormat => write!(f, "form depends on a value that is missing or unknown"),
             IssueKind::TooDeep => write!(f, "nested too deep to follow"),
             IssueKind::Trailing { len } => write!(f, "{len} bytes left over"),
-            IssueKind::PaddingNotZero { len } => write!(f, "{len} bytes of padding are not zero"),
+            IssueKind::PaddingNotZero { len } => write!(f, "padding of {len} bytes is not zero"),
             IssueKind::PaddingMissing => write!(f, "no padding before what comes next"),
             IssueKind::NestedMissing => write!(f, "NLA_F_NESTED is missing"),
             IssueKind::NestedUnexpected => write!(f, "NLA_F_NESTED on what is no nest"),

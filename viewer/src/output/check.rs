@@ -94,7 +94,7 @@ impl Check {
         out: &mut Vec<u8>,
     ) {
         let Datagram { protocol, direction, bytes, .. } = *datagram;
-        self.place.begin();
+        self.place.begin(bytes.len());
         let mut findings = Findings {
             engine,
             protocol,

@@ -69,6 +69,10 @@ impl Path {
 pub(super) struct Place {
     path: Path,
     part: usize,
+    /// The datagram's length.
+    len: usize,
+    /// Whether what is taken for a message is but zeros after the last one.
+    is_rest: bool,
     /// What the message is called.
     message: Vec<u8>,
     /// How many echoed requests are open.
@@ -83,7 +87,9 @@ pub(super) struct Place {
 
 impl Place {
     /// A datagram begins.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, len: usize) {
+        self.len = len;
+        self.is_rest = false;
         self.path.clear();
         self.message.clear();
         self.part = 0;
@@ -216,6 +222,11 @@ impl Visitor for Findings<'_> {
             }
             return;
         }
+        place.is_rest = head.part > 0 && head.header == Nlmsghdr::default();
+        if place.is_rest {
+            place.control = None;
+            return;
+        }
         place.path.clear();
         place.part = head.part;
         call(&mut place.message, head);
@@ -282,6 +293,15 @@ impl Visitor for Findings<'_> {
     }
 
     fn issue(&mut self, issue: &Issue) {
+        if self.place.is_rest {
+            if let IssueKind::LengthTooSmall { .. } = issue.kind {
+                let len = self.place.len.saturating_sub(issue.at);
+                let rest = Issue { at: issue.at, kind: IssueKind::Trailing { len } };
+                // A vector takes all.
+                self.put(rest.code(), rest.at, |words| drop(write!(words, "{rest}")));
+            }
+            return;
+        }
         if self.place.echoed == 0 && self.counts(issue.kind) {
             // A vector takes all.
             self.put(issue.code(), issue.at, |words| drop(write!(words, "{issue}")));
