@@ -260,7 +260,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             };
             let field = bytes.get(offset..offset.saturating_add(len)).unwrap_or(&[]);
             if field.iter().any(|b| *b != 0) {
-                self.issue(at.saturating_add(offset), IssueKind::PaddingNotZero { len });
+                let kind = match &member.kind {
+                    MemberKind::Pad(_) => IssueKind::PaddingNotZero { len },
+                    _ => {
+                        let v = wire::number(field, cfg!(target_endian = "big"));
+                        IssueKind::Reserved { what: "the member", v }
+                    }
+                };
+                self.issue(at.saturating_add(offset), kind);
             }
         }
     }

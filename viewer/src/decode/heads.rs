@@ -15,6 +15,14 @@ impl<'e> Engine<'e> {
         self.registry.reserved(ty).or_else(|| self.names.generic_family(ty))
     }
 
+    /// Whether bytes are messages of a protocol, of which the last is not all there.
+    #[must_use]
+    pub fn is_cut(&self, protocol: u32, bytes: &[u8]) -> bool {
+        let tables = self.registry.protocol(protocol);
+        tables.is_none_or(|tables| tables.framed() && !tables.has_short_lengths())
+            && !super::is_whole(bytes)
+    }
+
     /// A positive error number, or 0.
     #[must_use]
     pub fn errno(&self, v: i32) -> Value<'e> {

@@ -128,7 +128,12 @@ impl Output for Check {
         if call.payload.is_empty() || head.flags & socket_names::MSG_PEEK != 0 {
             return;
         }
-        if direction == Direction::Receive && head.msg_flags & socket_names::MSG_TRUNC != 0 {
+        let protocol = u32::try_from(head.protocol).unwrap_or(u32::MAX);
+        // Only some functions are told; else it can be seen.
+        let is_full = head.buf_len == u64::try_from(call.payload.len()).unwrap_or(u64::MAX);
+        let is_cut = head.msg_flags & socket_names::MSG_TRUNC != 0
+            || (is_full && engine.is_cut(protocol, call.payload));
+        if direction == Direction::Receive && is_cut {
             if self.tally.level == Level::All {
                 let words = format!("the buffer of {} bytes cut the datagram", head.buf_len);
                 self.call_finding(out, "truncated-receive", words.as_bytes());
@@ -139,7 +144,7 @@ impl Output for Check {
         let to_kernel = direction == Direction::Send
             && peer.is_none_or(|peer| (peer.portid, peer.groups) == (0, 0));
         let datagram = Datagram {
-            protocol: u32::try_from(head.protocol).unwrap_or(u32::MAX),
+            protocol,
             direction,
             bytes: call.payload,
             record: record.record,
