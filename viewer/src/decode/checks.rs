@@ -71,9 +71,8 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if found.cut || usize::from(found.len) < attr::HEADER_LEN {
             return;
         }
-        let flawless = |at: usize| {
-            bytes.get(at..).is_some_and(|rest| Attrs::plausible(rest, attr::TYPE_MASK))
-        };
+        let flawless =
+            |at: usize| bytes.get(at..).is_some_and(|rest| Attrs::plausible(rest, attr::TYPE_MASK));
         if let Some(kind) = padding(bytes, end, flawless) {
             self.issue(at.saturating_add(found.len.into()), kind);
         }

@@ -143,12 +143,7 @@ impl Output for Check {
         let peer = SockaddrNl::read(call.name);
         let to_kernel = direction == Direction::Send
             && peer.is_none_or(|peer| (peer.portid, peer.groups) == (0, 0));
-        let datagram = Datagram {
-            protocol,
-            direction,
-            bytes: call.payload,
-            record: record.record,
-        };
+        let datagram = Datagram { protocol, direction, bytes: call.payload, record: record.record };
         let portid = socket.map_or(0, |socket| socket.portid);
         self.messages(engine, &datagram, (to_kernel, portid), out);
     }

@@ -13,7 +13,8 @@ mod words;
 use std::collections::BTreeMap;
 
 pub use attrs::{
-    Attr, AttrSet, Checks, ElementHeader, Format, Kind, PairStyle, Renamed, Selector, Side, Union, When,
+    Attr, AttrSet, Checks, ElementHeader, Format, Kind, PairStyle, Renamed, Selector, Side, Union,
+    When,
 };
 pub use enums::{Entry, Enum};
 pub use keys::{Form, Keys};

@@ -1,6 +1,6 @@
 //! What `--check` finds: each thing that can be wrong with a request, beside one that has nothing wrong.
 
-use nlview::decode::{Asked, Direction, Engine, NoRequests, Nlmsghdr, Requests};
+use nlview::decode::{Asked, Direction, Engine, Nlmsghdr, NoRequests, Requests};
 use nlview::output::check::{Check, Level, Tally};
 use nlview::output::{Datagram, Output as _};
 use serde_json::Value;
@@ -280,7 +280,10 @@ fn what_a_spec_checks() {
     let found = of_spec(1, &[attr(NESTED | 9, &attr(1, &[1]))]);
     assert_eq!(found, ["below-minimum A_NEST.A_NUMBER 28"]);
     // A member that is reserved.
-    assert_eq!(sent(&[SPEC], GENERIC, &generic(FAMILY, [4, 1, 0, 0], &[vec![1, 0, 0, 0]])), [""; 0]);
+    assert_eq!(
+        sent(&[SPEC], GENERIC, &generic(FAMILY, [4, 1, 0, 0], &[vec![1, 0, 0, 0]])),
+        [""; 0]
+    );
     let found = sent(&[SPEC], GENERIC, &generic(FAMILY, [4, 1, 0, 0], &[vec![1, 7, 0, 0]]));
     assert_eq!(found, ["reserved  21"]);
 }
@@ -321,9 +324,8 @@ fn answer(errno: i32, attrs: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 fn what_the_kernel_answers() {
     let asked = link(&[attr(18, &attr(1, b"x"))]);
-    let show = |level, bytes: &[u8]| {
-        objects(&[], &One(&asked), level, (ROUTE, Direction::Receive, bytes))
-    };
+    let show =
+        |level, bytes: &[u8]| objects(&[], &One(&asked), level, (ROUTE, Direction::Receive, bytes));
     let both = |bytes: &[u8]| {
         let all = show(Level::All, bytes);
         assert_eq!(all, show(Level::Errors, bytes));
@@ -346,6 +348,24 @@ fn what_the_kernel_answers() {
     let said = answer(0, &[attr(1, b"beware\0")]);
     assert_eq!(places(&show(Level::All, &said)), ["kernel-warning  null"]);
     assert_eq!(show(Level::Errors, &said), [Value::Null; 0]);
+}
+
+#[test]
+fn every_code_is_explained() {
+    let page = include_str!("../../docs/check.md");
+    let sources = [
+        include_str!("../../src/decode/issue.rs"),
+        include_str!("../../src/output/check.rs"),
+        include_str!("../../src/output/check/visit.rs"),
+    ];
+    let is_code = |word: &&str| {
+        word.contains('-') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    };
+    let codes: Vec<_> = sources.iter().flat_map(|text| text.split('"')).filter(is_code).collect();
+    assert!(codes.len() > 30, "{codes:?}");
+    for code in codes {
+        assert!(page.contains(&format!("`{code}`")), "{code}");
+    }
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use nltests::installed;
 use nltests::namespace::Namespace;
 use nltests::programs::{Program, WRONG, network};
 use nltests::run::run;
 use nltests::scratch::Scratch;
-use nltests::installed;
 use serde_json::Value;
 
 use super::{bare, traced};
@@ -97,10 +97,7 @@ const KNOWN: &[(&[&str], &[&str])] = &[
     (&["ip", "neighbour", "add", "192.0.2.77", "lladdr", "2:0:0:0:0:1", "dev", "v0"], &[]),
     (&["ip", "nexthop", "add", "id", "7", "via", "192.0.2.2", "dev", "v0"], &[]),
     (&["ip", "nexthop", "add", "id", "8", "group", "7"], &[]),
-    (
-        &["ip", "route", "add", "10.1.0.0/16", "via", "172.16.0.1"],
-        &["kernel-error RTM_NEWROUTE"],
-    ),
+    (&["ip", "route", "add", "10.1.0.0/16", "via", "172.16.0.1"], &["kernel-error RTM_NEWROUTE"]),
     (&["bridge", "link"], &[]),
     (&["bridge", "mdb"], &[]),
     (&["bridge", "vlan"], &[]),

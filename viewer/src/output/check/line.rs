@@ -103,7 +103,11 @@ impl Line {
 
     /// Appends a finding.
     pub(super) fn put(&self, out: &mut Vec<u8>, finding: &Finding<'_>) {
-        if self.json { self.object(out, finding) } else { self.words(out, finding) }
+        if self.json {
+            self.object(out, finding)
+        } else {
+            self.words(out, finding)
+        }
         out.push(b'\n');
     }
 

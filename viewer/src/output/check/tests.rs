@@ -84,9 +84,8 @@ fn a_cut_datagram_is_all_there_is_to_say() {
 
 #[test]
 fn a_port_id_is_the_sockets() {
-    let sent = |portid, to| {
-        found(Level::All, Function::Sendto, (&request(portid), &address(to)), |_| {})
-    };
+    let sent =
+        |portid, to| found(Level::All, Function::Sendto, (&request(portid), &address(to)), |_| {});
     assert_eq!(sent(0, 0), "");
     assert_eq!(sent(4242, 0), "");
     let line = concat!(

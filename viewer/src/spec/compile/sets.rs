@@ -7,8 +7,8 @@ use std::rc::Rc;
 use super::scalars::scalar_size;
 use super::{Compiler, Place, Scope, index_of, label};
 use crate::spec::model::{
-    Attr, AttrSet, Checks, Element, ElementHeader, Index, Kind, Order, PairStyle, Renamed, SetId, Side,
-    TextKind,
+    Attr, AttrSet, Checks, Element, ElementHeader, Index, Kind, Order, PairStyle, Renamed, SetId,
+    Side, TextKind,
 };
 use crate::spec::schema::{self, AttributeSet, File, Item, Part, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
