@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use nlview::decode::{Asked, Direction, Engine, NoNames, Requests};
-use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
+use nlview::output::check::{Check, Level, Tally};
+use nlview::output::{Datagram, Descriptors, FORMATS, Output, Style, TimeStyle};
 use nlview::spec::Registry;
 use nlview::wire::message::Nlmsghdr;
 
@@ -50,5 +51,9 @@ fuzz_target!(|input: &[u8]| {
             // What is printed grows with what came in, not faster.
             assert!(out.len() <= 65_536 + bytes.len() * 4096, "{}", format.name);
         }
+        let (tally, mut out) = (Tally::new(Level::All), Vec::new());
+        Check::new(&style(), &tally, false).datagram(&engine, &datagram, &mut out);
+        let lines = out.iter().filter(|b| **b == b'\n').count();
+        assert_eq!(u64::try_from(lines), Ok(tally.count()), "a line is a finding");
     });
 });

@@ -120,7 +120,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let own_header = elements.header();
         let header_len = own_header.map_or(attr::HEADER_LEN, |header| header.len());
         let mut many = None;
-        let mut met = Met::new(bytes);
+        let mut met = self.checks().then(|| Met::new(bytes));
         for step in Attrs::with(bytes, own_header) {
             if many.is_none() {
                 let more = matches!(step, Step::Element(first) if first.more);
@@ -129,7 +129,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
             match step {
                 Step::Element(found) => {
-                    self.attribute(elements, own_header, found, at, &mut scope, &mut met);
+                    self.attribute(elements, own_header, found, at, &mut scope, met.as_mut());
                 }
                 Step::Trailing { at: offset, bytes } => {
                     let at = at.saturating_add(offset);
@@ -155,7 +155,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         found: attr::Attr<'a>,
         list_at: usize,
         scope: &mut Scope<'a, '_>,
-        met: &mut Met<'_>,
+        met: Option<&mut Met<'_>>,
     ) {
         let at = list_at.saturating_add(found.at);
         let number = if own_header.is_some() { found.raw_type } else { found.number() };
@@ -215,7 +215,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             && (!V::STRACE || self.strace_unnamed);
         let outer = std::mem::replace(&mut self.net_order, net_order);
         let outer_strict = self.strict;
-        if self.checks() {
+        if let Some(met) = met {
             self.check_attribute(elements, &found, at, met, scope);
             // What a sub-message is belongs to other code, with rules of its own.
             let of_others = known.is_some_and(|known| matches!(known.kind, Kind::Union(_)));

@@ -9,7 +9,7 @@ use super::{Issue, IssueKind, Value, Visitor};
 use crate::spec::model::{Attr, Checks, Enum, Kind, MemberKind, Order, Struct, ValueNames};
 use crate::wire::attr::{self, Attrs};
 use crate::wire::message::{self, Message};
-use crate::wire::{self, align};
+use crate::wire::{self, Step, align};
 
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
@@ -71,8 +71,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if found.cut || usize::from(found.len) < attr::HEADER_LEN {
             return;
         }
-        let flawless =
-            |at: usize| bytes.get(at..).is_some_and(|rest| Attrs::plausible(rest, attr::TYPE_MASK));
+        // The next one alone is looked at, so that a list takes no longer than it is long.
+        let flawless = |at: usize| {
+            let rest = bytes.get(at..).unwrap_or(&[]);
+            matches!(Attrs::new(rest).next(), Some(Step::Element(next))
+                if !next.cut
+                    && usize::from(next.len) >= attr::HEADER_LEN
+                    && next.number() <= attr::LIKELY_TYPE)
+        };
         if let Some(kind) = padding(bytes, end, flawless) {
             self.issue(at.saturating_add(found.len.into()), kind);
         }
