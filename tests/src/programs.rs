@@ -172,6 +172,9 @@ pub const BY_HAND: &[Program] = &[
     by_hand!("others.py"),
 ];
 
+/// Requests with mistakes of all kinds.
+pub const WRONG: Program = by_hand!("wrong.py");
+
 /// A namespace that [`SETUP`] has filled.
 #[must_use]
 pub fn network() -> Option<Namespace> {

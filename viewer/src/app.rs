@@ -25,8 +25,9 @@ use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, report, say};
 use crate::filter::Filter;
+pub use crate::output::check::{Level, Tally};
 pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
-use crate::output::{Style, summary};
+use crate::output::{Output, Style, check, summary};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
 use crate::source::hextext::{HexText, Item};
@@ -54,6 +55,8 @@ pub struct Plan {
     pub format: &'static Format,
     /// What is summed up.
     pub summary: Summary,
+    /// Findings are printed instead, and counted here.
+    pub check: Option<Tally>,
     /// Where to; None for the task's own place.
     pub output: Option<PathBuf>,
     /// A capture to write besides.
@@ -128,10 +131,21 @@ impl Plan {
             Task::ShimPath => print_shim_path(),
             Task::ListFamilies => self.list_families(),
         };
-        done.unwrap_or_else(|error| {
-            report(&error);
-            error.exit_code(matches!(self.task, Task::Run(_)))
-        })
+        let count = self.check.as_ref().map(Tally::count);
+        match count {
+            None => {}
+            Some(0) => say(format_args!("no findings")),
+            Some(1) => say(format_args!("1 finding")),
+            Some(n) => say(format_args!("{n} findings")),
+        }
+        match (done, count) {
+            (Ok(_), Some(1..)) => exit::FINDINGS,
+            (Ok(status), _) => status,
+            (Err(error), _) => {
+                report(&error);
+                error.exit_code(matches!(self.task, Task::Run(_)))
+            }
+        }
     }
 
     fn run_program(&self, command: &[OsString]) -> Result<u8, Error> {
@@ -236,20 +250,7 @@ impl Plan {
             None => default_sink(),
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
-        let style = self.style(&sink);
-        let output = match self.summary {
-            Summary::Alone => summary::alone(self.format, &style),
-            Summary::None | Summary::After => {
-                let mut output = (self.format.make)(&style);
-                if let Some(limit) = self.fold {
-                    output = Box::new(Folded::new(output, limit));
-                }
-                match self.summary {
-                    Summary::After => summary::after(output, self.format, &style),
-                    _ => output,
-                }
-            }
-        };
+        let output = self.output(&self.style(&sink));
         let output = match &self.filter {
             Some(text) => {
                 let filter = Filter::parse(text, &Known::by(&registry))?;
@@ -260,6 +261,28 @@ impl Plan {
         let mut session = Session::new(registry, no_names, output, sink, capture, self.redact);
         session.give_families(&self.families);
         Ok(session)
+    }
+
+    fn output(&self, style: &Style) -> Box<dyn Output> {
+        match &self.check {
+            Some(tally) => Box::new(check::Check::new(style, tally, self.format.name == "json")),
+            None => self.shown(style),
+        }
+    }
+
+    /// What shows messages, a summary of them, or both.
+    fn shown(&self, style: &Style) -> Box<dyn Output> {
+        if self.summary == Summary::Alone {
+            return summary::alone(self.format, style);
+        }
+        let mut output = (self.format.make)(style);
+        if let Some(limit) = self.fold {
+            output = Box::new(Folded::new(output, limit));
+        }
+        match self.summary {
+            Summary::After => summary::after(output, self.format, style),
+            _ => output,
+        }
     }
 
     fn registry(&self) -> Result<Registry, Error> {

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum};
 
-use crate::app::{Color, Descriptors, FORMATS, Format, Plan, Summary, Task, TimeStyle};
+use crate::app::{
+    Color, Descriptors, FORMATS, Format, Level, Plan, Summary, Tally, Task, TimeStyle,
+};
 use crate::error::{exit, say};
 
 /// Records, decodes and prints the netlink messages of any program.
@@ -80,6 +82,14 @@ struct Args {
     /// Print a summary after the messages
     #[arg(short = 'C', long)]
     summary: bool,
+    /// Print what is wrong instead, one finding a line; exit with 1 if anything is
+    ///
+    /// Requests are held to the kernel's rules, also to those of which it says nothing to the program:
+    /// lengths, padding, NLA_F_NESTED, unknown and repeated attributes, reserved bits. What it
+    /// answers is looked through for errors. With -f json a finding is an object.
+    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true,
+          default_missing_value = "all", conflicts_with_all = ["summary", "summary_only", "fold"])]
+    check: Option<Check>,
 
     /// Print to FILE instead (- is stdout)
     ///
@@ -181,7 +191,8 @@ Examples:
 Exit status:
   PROG's own; 128+N if signal N ended it; 125 if nlview itself failed; 126 if PROG cannot be
   executed; 127 if there is no such PROG. With --listen and --read 0, or 1 if something failed or
-  the capture is cut short. 2 if the command line makes no sense.
+  the capture is cut short. 2 if the command line makes no sense. With --check 1 if anything is
+  found, whatever PROG's own is.
 
 Environment:
   NLVIEW_SHIM       a libnlhook.so to preload instead of nlview's own
@@ -200,6 +211,15 @@ enum Time {
     Epoch,
     /// Seconds since the first record
     Relative,
+}
+
+/// What `--check` looks for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Check {
+    /// Everything
+    All,
+    /// What the kernel says went wrong: errors, and messages that it could not deliver
+    Errors,
 }
 
 /// When to use colour.
@@ -264,6 +284,12 @@ impl Args {
                 (false, true) => Summary::After,
                 (false, false) => Summary::None,
             },
+            check: self.check.map(|what| {
+                Tally::new(match what {
+                    Check::All => Level::All,
+                    Check::Errors => Level::Errors,
+                })
+            }),
             output: self.output,
             write: self.write,
             specs: self.spec,

@@ -2,7 +2,7 @@
 //! operation; or what can be told of it where no spec describes the message.
 
 use super::context::{Decoder, Scope};
-use super::message::{GENL_HEADER_LEN, NLCTRL_ID};
+use super::message::{DUMP, GENL_HEADER_LEN, NLCTRL_ID};
 use super::{
     Direction, IssueKind, Opaque, Order, Slot, StructHead, StructStyle, TextKind, Value, Visitor,
 };
@@ -13,8 +13,6 @@ use crate::wire::{self, Step};
 
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
-/// `NLM_F_DUMP`.
-const DUMP: u16 = 0x300;
 
 impl<'a, V: Visitor> Decoder<'a, V> {
     /// The payload of a generic family's message.
@@ -50,8 +48,15 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             let hint = super::Hint::Hex;
             let value = Value::Uint { v, size: 2, order: Order::Host, hint };
             self.visitor.value(Slot::Field("reserved"), &value);
+            if self.checks() {
+                let what = "genlmsghdr.reserved";
+                self.issue(at.saturating_add(2), IssueKind::Reserved { what, v });
+            }
         }
         self.visitor.struct_end();
+        if self.checks() && listed.is_none() && !self.is_alien() {
+            self.issue(at, IssueKind::UnknownCommand { number: command_number });
+        }
         let rest = payload.get(GENL_HEADER_LEN..).unwrap_or(&[]);
         if rest.is_empty() && !V::PLACES {
             return;

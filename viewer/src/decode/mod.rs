@@ -6,6 +6,7 @@
 mod asked;
 mod attrs;
 mod body;
+mod checks;
 mod context;
 mod control;
 mod explain;

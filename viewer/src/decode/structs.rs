@@ -25,6 +25,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if short {
             self.issue(at, IssueKind::ShortStruct { need: st.min_size, have: bytes.len() });
         }
+        if self.checks() {
+            self.check_struct(st, bytes, at, fixed_header);
+        }
         // An attribute's network order is that of its number, and the spec says a struct's.
         let outer = std::mem::replace(&mut self.net_order, false);
         let style = StructStyle::Members;

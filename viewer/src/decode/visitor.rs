@@ -163,6 +163,9 @@ pub trait Visitor {
 
     /// Whether it wants explanations of answers.
     const EXPLAINS: bool = false;
+    /// Whether it wants to be told too what the kernel finds wrong with requests, or takes no notice of,
+    /// though it can be shown without a doubt.
+    const CHECKS: bool = false;
 
     /// Whether key material is shown. If not, it is [`Opaque::Secret`](super::Opaque::Secret).
     fn shows_secrets(&self) -> bool {

@@ -8,6 +8,7 @@ use crate::state::process::Process;
 use nlproto::{Call, Function, Origin, Socket};
 use reply::Unanswered;
 
+pub mod check;
 mod control;
 mod errno_names;
 pub mod escape;

@@ -5,6 +5,7 @@ mod classic;
 mod decoded;
 mod families;
 mod generic;
+mod lint;
 mod listening;
 mod nfnetlink;
 mod nftables;
