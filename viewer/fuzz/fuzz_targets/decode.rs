@@ -49,7 +49,13 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
-    let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1, wanted: Wanted::All };
+    let datagram = Datagram {
+        protocol: u32::from(*protocol % 32),
+        direction,
+        bytes,
+        record: 1,
+        wanted: Wanted::All,
+    };
     REGISTRY.with(|registry| {
         let requests = Same(bytes);
         let engine = Engine { registry, names: &NoNames, requests: &requests };
