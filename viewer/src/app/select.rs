@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use self::exchanges::Exchanges;
 use crate::decode::{Direction, Engine, MessageHead, Wanted};
-use crate::filter::{Around, Filter, Names};
+use crate::filter::{Answered, Around, Filter, Names};
 use crate::output::reply::{Reply, Unanswered};
 use crate::output::{CallRecord, Datagram, Output};
 use crate::spec::{Registry, Vocabulary};
@@ -102,11 +102,12 @@ impl Shown {
     }
 }
 
-/// What a message that was received at a time answers: the type of the request, and the nanoseconds since.
-fn answered(engine: &Engine<'_>, head: &MessageHead<'_>, received_ns: u64) -> Option<(u16, u64)> {
+/// What a message that was received at a time answers.
+fn answered(engine: &Engine<'_>, head: &MessageHead<'_>, received_ns: u64) -> Option<Answered> {
     let reply = Reply::of(engine, head, received_ns)?;
     let ty = reply.asked.bytes.get(4..6)?;
-    Some((u16::from_ne_bytes(ty.try_into().ok()?), reply.latency_ns.unwrap_or(0)))
+    let ty = u16::from_ne_bytes(ty.try_into().ok()?);
+    Some(Answered { ty, latency_ns: reply.latency_ns })
 }
 
 impl Output for Selected {
@@ -187,7 +188,9 @@ impl Output for Selected {
             payload: request.bytes(),
             answers: &|_| None,
         };
-        if self.filter.verdicts(engine, &around).any() {
+        let shows = |exchanges: &Exchanges| exchanges.shows(request.record);
+        if self.exchanges.as_ref().is_some_and(shows) || self.filter.verdicts(engine, &around).any()
+        {
             self.introduce(one.process.key, out);
             self.output.unanswered(engine, one, out);
         }

@@ -315,6 +315,7 @@ impl Show {
         function: Function,
         (process, call): (&Process, &Call<'_>),
     ) -> Sender {
+        self.requests.begin();
         let peer = SockaddrNl::read(call.name);
         let is_kernel = peer.is_none_or(|peer| peer.portid == 0);
         let is_multicast = peer.is_some_and(|peer| peer.groups != 0);

@@ -69,7 +69,9 @@ fn verdicts(expression: &str, datagram: &str, direction: Direction) -> Verdicts 
             direction: Some(direction),
             record: 17,
             payload: &payload,
-            answers: &|head| (head.header.ty == 2).then_some((16, 1_500_000)),
+            answers: &|head| {
+                (head.header.ty == 2).then_some(Answered { ty: 16, latency_ns: Some(1_500_000) })
+            },
         };
         filter.verdicts(&engine, &around)
     })
@@ -267,4 +269,33 @@ fn the_place_is_marked() {
     let told = error.to_string();
     assert!(told.starts_with("filter, column 1: there is no field"), "{told}");
     assert!(told.ends_with("\n  µs == 1 && latancy\n  ^^"), "{told}");
+}
+
+/// The page names every field in its table, with what it is.
+#[test]
+fn the_page_has_every_field() {
+    let page = include_str!("../../docs/filter.md");
+    for field in Field::ALL {
+        let row = format!("| `{}` | {} |", field.name(), field.about());
+        assert!(page.contains(&row), "no row {row}");
+    }
+    let rows =
+        page.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 4);
+    assert_eq!(rows.count(), Field::ALL.len());
+}
+
+/// Every expression on the page is one.
+#[test]
+fn the_page_shows_what_can_be_written() {
+    let page = include_str!("../../docs/filter.md");
+    let mut checked = 0;
+    for block in page.split("```filter\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        for line in block.lines() {
+            let expression = line.split("  #").next().unwrap().trim();
+            ALL.with(|all| Filter::parse(expression, all).unwrap_or_else(|e| panic!("{e}")));
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "{checked} expressions");
 }

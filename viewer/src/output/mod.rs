@@ -8,7 +8,6 @@ use crate::state::process::Process;
 use nlproto::{Call, Function, Origin, Socket};
 use reply::Unanswered;
 
-mod control;
 mod errno_names;
 pub mod escape;
 mod guess;

@@ -7,9 +7,13 @@
 //!
 //! ```text
 //! sent ──► requests (oldest … newest) ──► what is forgotten
-//!              ▲ by (socket, sequence number): the newest of that number
+//!              ▲ by (socket, sequence number)
 //! received ────┘ counts answers, notes the end
 //! ```
+//!
+//! Programs may use a number again before the first request of that number is answered, or always the
+//! same. The kernel answers one after another, so an answer is to the oldest that it still owes an end;
+//! where it owes none, to the newest. An error echoes its request's header, which goes before that.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -87,6 +91,8 @@ pub struct Moved {
 #[derive(Debug, Default)]
 pub struct Request {
     key: Option<Key>,
+    /// The number of the next one with the same key.
+    next: Option<u64>,
     /// The key of the process that sent it; 0 where there is none.
     pub process: u64,
     /// The socket's descriptor there; -1 where there is none.
@@ -163,6 +169,19 @@ pub enum Ending {
 /// A request by its socket and sequence number.
 type Key = (Place, u32);
 
+/// The requests with one key, each of which knows the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Chain {
+    /// The number of the oldest that may be owed an end: none before it is.
+    front: u64,
+    newest: u64,
+}
+
+/// Most answered requests that are remembered of one record, which seldom answers more than one.
+const MAX_ANSWERED: usize = 64;
+/// How many requests of one number are compared with the header that an error echoes.
+const MAX_COMPARED: usize = 64;
+
 /// The requests.
 #[derive(Debug, Default)]
 pub struct Requests {
@@ -170,17 +189,24 @@ pub struct Requests {
     kept: VecDeque<Request>,
     /// How many have been forgotten: the number of the oldest one that is kept.
     forgotten: u64,
-    by_key: HashMap<Key, u64>,
+    by_key: HashMap<Key, Chain>,
     total_len: usize,
-    /// Where the last answer's request was: a dump's answers come in a row.
-    last: Option<(Key, u64)>,
+    /// What the messages of the record at hand answer.
+    answered: Vec<(Key, u64)>,
     /// Sockets of which all requests are known, as they were made before our eyes.
     whole: HashSet<Place>,
 }
 
 impl Requests {
+    /// A record begins: what the one before answered is settled. One that is sent or received says so
+    /// itself; to be called for others.
+    pub fn begin(&mut self) {
+        self.answered.clear();
+    }
+
     /// Remembers the requests among the messages that were sent.
     pub fn sent(&mut self, moved: &Moved, bytes: &[u8]) {
+        self.begin();
         let mut part = 0;
         for step in Messages::new(bytes) {
             let Step::Element(message) = step else { continue };
@@ -194,13 +220,16 @@ impl Requests {
 
     /// Learns from the messages that were received how requests go on and end.
     pub fn received(&mut self, moved: &Moved, bytes: &[u8]) {
+        self.begin();
         if self.by_key.is_empty() {
             return;
         }
         for step in Messages::new(bytes) {
             let Step::Element(message) = step else { continue };
             let key = (moved.place, message.header.seq);
-            let Some(number) = self.number(key) else { continue };
+            let Some(number) = self.answered(key).or_else(|| self.awaited(key, &message)) else {
+                continue;
+            };
             let Some(request) = self.get_mut(number) else { continue };
             if !request.is_answered_by(&message.header, moved.portid) {
                 continue;
@@ -212,7 +241,9 @@ impl Requests {
             if let Some(how) = request.ending(&message) {
                 request.end = Some(End { record: moved.record, at_ns: moved.at_ns, how });
             }
-            self.last = Some((key, number));
+            if self.answered.len() < MAX_ANSWERED && self.answered(key).is_none() {
+                self.answered.push((key, number));
+            }
         }
     }
 
@@ -254,10 +285,13 @@ impl Requests {
         }
     }
 
-    /// The newest request with an answer's sequence number on its socket.
+    /// The request that an answer on a socket is to: of the record at hand what [`Self::received`] has
+    /// found, else the one with its sequence number whose turn it is.
     #[must_use]
     pub fn find(&self, place: Place, answer: &Nlmsghdr, portid: u32) -> Option<&Request> {
-        let request = self.get(self.number((place, answer.seq))?)?;
+        let key = (place, answer.seq);
+        let number = self.answered(key).or_else(|| self.first_owed(*self.by_key.get(&key)?));
+        let request = self.get(number?)?;
         Some(request).filter(|request| request.is_answered_by(answer, portid))
     }
 
@@ -271,11 +305,44 @@ impl Requests {
         *self = Self::default();
     }
 
-    fn number(&self, key: Key) -> Option<u64> {
-        match self.last {
-            Some((last, number)) if last == key => Some(number),
-            _ => self.by_key.get(&key).copied(),
+    /// What messages of the record at hand with this key answer, if any did.
+    fn answered(&self, key: Key) -> Option<u64> {
+        let found = |of: &&(Key, u64)| of.0 == key;
+        // A dump's answers come in a row.
+        self.answered
+            .last()
+            .filter(found)
+            .or_else(|| self.answered.iter().find(found))
+            .map(|of| of.1)
+    }
+
+    /// The request that waits for an answer.
+    fn awaited(&mut self, key: Key, answer: &Message<'_>) -> Option<u64> {
+        let chain = *self.by_key.get(&key)?;
+        let front = self.first_owed(chain)?;
+        if let Some(chain) = self.by_key.get_mut(&key) {
+            chain.front = front;
         }
+        if front == chain.newest || answer.header.ty != ERROR {
+            return Some(front);
+        }
+        let echoed = answer.payload.get(4..).and_then(Nlmsghdr::read);
+        let is_echoed = |number: &u64| {
+            self.get(*number)
+                .is_some_and(|request| request.end.is_none() && Some(request.header) == echoed)
+        };
+        Some(self.chain(front).take(MAX_COMPARED).find(is_echoed).unwrap_or(front))
+    }
+
+    /// The oldest request of a chain that is owed an end, else the newest.
+    fn first_owed(&self, chain: Chain) -> Option<u64> {
+        let is_owed = |number: &u64| self.get(*number).is_some_and(Request::is_owed);
+        Some(self.chain(chain.front).find(is_owed).unwrap_or(chain.newest))
+    }
+
+    /// The numbers of the requests of a chain from one on.
+    fn chain(&self, from: u64) -> impl Iterator<Item = u64> {
+        std::iter::successors(Some(from), |number| self.get(*number)?.next)
     }
 
     fn get(&self, number: u64) -> Option<&Request> {
@@ -305,10 +372,17 @@ impl Requests {
         self.total_len = self.total_len.saturating_add(kept.len());
         let key = (moved.place, header.seq);
         let number = self.forgotten.saturating_add(self.kept.len() as u64);
-        self.by_key.insert(key, number);
-        self.last = None;
+        let chain = self.by_key.get(&key).copied();
+        if let Some(last) = chain.and_then(|chain| self.get_mut(chain.newest)) {
+            last.next = Some(number);
+        }
+        let front = chain.and_then(|chain| {
+            self.chain(chain.front).find(|at| self.get(*at).is_some_and(Request::is_owed))
+        });
+        self.by_key.insert(key, Chain { front: front.unwrap_or(number), newest: number });
         self.kept.push_back(Request {
             key: Some(key),
+            next: None,
             process: moved.process,
             fd: moved.fd,
             protocol: moved.protocol,
@@ -331,14 +405,15 @@ impl Requests {
     fn forget(&mut self) -> Option<Vec<u8>> {
         let oldest = self.kept.pop_front()?;
         if let Some(key) = oldest.key {
-            if self.by_key.get(&key) == Some(&self.forgotten) {
-                self.by_key.remove(&key);
+            match (self.by_key.get_mut(&key), oldest.next) {
+                (Some(chain), Some(next)) if chain.front == self.forgotten => chain.front = next,
+                (Some(_), None) => drop(self.by_key.remove(&key)),
+                _ => {}
             }
             if oldest.end.is_none() {
                 self.whole.remove(&key.0);
             }
         }
-        self.last = None;
         self.forgotten = self.forgotten.saturating_add(1);
         self.total_len = self.total_len.saturating_sub(oldest.bytes.len());
         Some(oldest.bytes)

@@ -135,6 +135,69 @@ fn a_number_that_is_used_again_means_the_newest() {
     assert!(requests.iter().all(|r| r.answers == 1 && r.end.is_some()));
 }
 
+/// The record of the request that a message on [`SOCKET`] answers.
+fn answers(requests: &mut Requests, record: u64, answer: &[u8]) -> u64 {
+    requests.received(&moved(record), answer);
+    let header = Nlmsghdr::read(answer).unwrap();
+    let found = requests.scope(SOCKET, 0, Sender::Kernel).asked(&header).unwrap().record;
+    // However often it is asked.
+    assert_eq!(requests.find(SOCKET, &header, 0).unwrap().record, found);
+    found
+}
+
+#[test]
+fn answers_to_one_number_come_in_order() {
+    let mut requests = Requests::default();
+    let ack = message(ERROR, 0, 0, 0, &[0; 4]);
+    for record in 1..=3 {
+        requests.sent(&moved(record), &message(20, REQUEST | ACK, 0, 0, b""));
+    }
+    // One that nothing is owed to.
+    requests.sent(&moved(4), &message(20, REQUEST, 0, 0, b""));
+    assert_eq!(answers(&mut requests, 5, &ack), 1);
+    assert_eq!(answers(&mut requests, 6, &message(20, 0, 0, 0, b"")), 2);
+    assert_eq!(answers(&mut requests, 7, &ack), 2);
+    requests.sent(&moved(8), &message(20, REQUEST | DUMP, 0, 0, b""));
+    assert_eq!(answers(&mut requests, 9, &ack), 3);
+    assert_eq!(answers(&mut requests, 10, &message(20, MULTI, 0, 0, b"")), 8);
+    assert_eq!(answers(&mut requests, 11, &message(DONE, MULTI, 0, 0, &[0; 4])), 8);
+    // Nobody waits: the newest.
+    assert_eq!(answers(&mut requests, 12, &ack), 8);
+    let counts: Vec<u64> = requests.iter().map(|request| request.answers).collect();
+    assert_eq!(counts, [1, 2, 1, 0, 3]);
+    assert_eq!(given_up(&mut requests, 1, None), [0; 0]);
+}
+
+#[test]
+fn an_error_is_to_the_request_that_it_echoes() {
+    let mut requests = Requests::default();
+    let [kept, refused] = [message(20, REQUEST | ACK, 0, 0, b""), message(21, REQUEST, 0, 0, b"a")];
+    requests.sent(&moved(1), &kept);
+    requests.sent(&moved(2), &refused);
+    let code = (-22_i32).to_ne_bytes();
+    let error = message(ERROR, 0, 0, 0, &[&code[..], &refused].concat());
+    assert_eq!(answers(&mut requests, 3, &error), 2);
+    let ack = message(ERROR, 0, 0, 0, &[&[0; 4], &kept[..]].concat());
+    assert_eq!(answers(&mut requests, 4, &ack), 1);
+}
+
+#[test]
+fn what_is_forgotten_leaves_its_number_to_others() {
+    let mut requests = Requests::default();
+    let count = MAX_COUNT as u64 + 10;
+    for record in 1..=count {
+        requests.sent(&moved(record), &message(20, REQUEST | ACK, 0, 0, b""));
+    }
+    assert_eq!((requests.kept.len(), requests.by_key.len()), (MAX_COUNT, 1));
+    let ack = message(ERROR, 0, 0, 0, &[0; 4]);
+    assert_eq!(answers(&mut requests, count + 1, &ack), 11);
+    for seq in 1..=MAX_COUNT as u32 {
+        requests.sent(&moved(1), &message(20, REQUEST | ACK, seq, 0, b""));
+    }
+    assert!(requests.find(SOCKET, &header(0, 0), 0).is_none());
+    assert_eq!(requests.by_key.len(), MAX_COUNT);
+}
+
 #[test]
 fn requests_end() {
     let nothing = [0; 4];
