@@ -172,6 +172,10 @@ pub const BY_HAND: &[Program] = &[
     by_hand!("others.py"),
 ];
 
+/// What can happen between requests and answers, one by one: the functions of `conversations.py`.
+pub const CONVERSATIONS: &str =
+    concat!(include_str!("programs/messages.py"), include_str!("programs/conversations.py"));
+
 /// A namespace that [`SETUP`] has filled.
 #[must_use]
 pub fn network() -> Option<Namespace> {

@@ -299,3 +299,32 @@ fn the_page_shows_what_can_be_written() {
     }
     assert!(checked > 10, "{checked} expressions");
 }
+
+#[test]
+fn groups_beyond_the_32nd_are_told_by_control_data() {
+    // A `struct cmsghdr` of SOL_NETLINK and NETLINK_PKTINFO, with group 33.
+    let control: Vec<u8> =
+        [&20_u64.to_ne_bytes()[..], &bytes("0e010000 03000000 21000000 00000000")].concat();
+    let head = CallHead { function: Function::Recvmsg as u32, ..CallHead::default() };
+    let call = Call { head, iov_lens: &[], name: &[], control: &control, payload: &[] };
+    for (expression, expected) in
+        [("group == 33", true), ("group == RTNLGRP_BRVLAN", true), ("group == 1", false)]
+    {
+        let holds = ALL.with(|all| {
+            let engine = Engine { registry: &all.1, names: &NoNames, requests: &NoRequests };
+            let around = Around {
+                process: None,
+                call: Some(&call),
+                function: Some(Function::Recvmsg),
+                socket: None,
+                protocol: Some(0),
+                direction: Some(Direction::Receive),
+                record: 1,
+                payload: &[],
+                answers: &|_| None,
+            };
+            Filter::parse(expression, all).unwrap().verdicts(&engine, &around).any()
+        });
+        assert_eq!(holds, expected, "{expression}");
+    }
+}
