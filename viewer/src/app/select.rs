@@ -5,6 +5,7 @@
 
 mod exchanges;
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use self::exchanges::Exchanges;
@@ -12,31 +13,54 @@ use crate::decode::{Direction, Engine, MessageHead, Wanted};
 use crate::filter::{Answered, Around, Filter, Names};
 use crate::output::reply::{Reply, Unanswered};
 use crate::output::{CallRecord, Datagram, Output};
+use crate::spec::model::Tables;
 use crate::spec::{Registry, Vocabulary};
 use crate::state::process::Process;
 
 /// Most processes that are remembered until something of them is shown.
 const MAX_PROCESSES: usize = 4096;
 
-/// A filter's names are those of the specs.
+/// A filter's names are those of the specs, which are looked through as far as it takes to find them.
 pub(super) struct Known<'r> {
     registry: &'r Registry,
-    vocabulary: Vocabulary,
+    vocabulary: RefCell<Vocabulary>,
+    /// How many of the specs' tables have been looked through.
+    looked_through: Cell<usize>,
 }
 
 impl<'r> Known<'r> {
     pub(super) fn by(registry: &'r Registry) -> Self {
-        Self { registry, vocabulary: Vocabulary::of(registry) }
+        let vocabulary = RefCell::new(Vocabulary::of_families(registry));
+        Self { registry, vocabulary, looked_through: Cell::new(0) }
+    }
+
+    /// Looks through one more; false if there is none.
+    fn read_on(&self) -> bool {
+        let number = self.looked_through.get();
+        self.looked_through.set(number.saturating_add(1));
+        let mut add = |tables: &Tables| self.vocabulary.borrow_mut().add(tables);
+        self.registry.look_through(number, &mut add)
+    }
+
+    fn find(&self, is_in: impl Fn(&Vocabulary) -> bool) -> bool {
+        loop {
+            if is_in(&self.vocabulary.borrow()) {
+                return true;
+            }
+            if !self.read_on() {
+                return false;
+            }
+        }
     }
 }
 
 impl Names for Known<'_> {
     fn has_part(&self, name: &str) -> bool {
-        self.vocabulary.parts.contains(name)
+        self.find(|all| all.parts.contains(name))
     }
 
     fn has_constant(&self, name: &str) -> bool {
-        self.vocabulary.constants.contains(name)
+        self.find(|all| all.constants.contains(name))
     }
 
     fn protocol(&self, name: &str) -> Option<u32> {
@@ -44,7 +68,9 @@ impl Names for Known<'_> {
     }
 
     fn each(&self, each: &mut dyn FnMut(&str)) {
-        self.vocabulary.parts.iter().chain(&self.vocabulary.constants).for_each(|name| each(name));
+        while self.read_on() {}
+        let all = self.vocabulary.borrow();
+        all.parts.iter().chain(&all.constants).for_each(|name| each(name));
     }
 }
 

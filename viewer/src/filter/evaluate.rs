@@ -210,7 +210,9 @@ impl Heads<'_> {
             Field::Protocol => self.around.protocol.map(|protocol| number(protocol.into())),
             Field::PortId => socket.map(|socket| number(socket.portid.into())),
             Field::Record => Some(number(self.around.record)),
-            Field::Group => call.map(|call| self.group(test, call)),
+            Field::Group => {
+                call.filter(|_| self.around.direction.is_some()).map(|call| self.group(test, call))
+            }
             Field::Errno => {
                 let errno = head.map_or_else(|| self.failure(), error_of);
                 errno.map(|errno| holds(&self.engine.errno(errno)))
