@@ -57,15 +57,18 @@ pub fn write(out: impl Write, messages: u64) -> io::Result<()> {
 }
 
 /// A capture that grows.
-struct Capture<W> {
-    out: W,
+#[derive(Debug)]
+pub struct Capture<W> {
+    /// What it is written to.
+    pub out: W,
     room: Vec<u8>,
     messages: u64,
     process: u64,
     frames: u64,
     now_ns: u64,
     socket: Socket,
-    seq: u32,
+    /// The current sequence number.
+    pub seq: u32,
     link: Vec<u8>,
     route: Vec<u8>,
 }
@@ -81,7 +84,11 @@ fn recorded(fixture: &str, ty: u16) -> Vec<u8> {
 }
 
 impl<W: Write> Capture<W> {
-    fn new(mut out: W) -> io::Result<Self> {
+    /// A new one, in which no process has begun.
+    ///
+    /// # Errors
+    /// As the output has them; so have the others.
+    pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(&codec::preamble())?;
         let (fd, kind, protocol, portid, groups, inode, netns_cookie) = (3, 3, 0, 1, 0, 1, 1);
         Ok(Self {
@@ -104,7 +111,9 @@ impl<W: Write> Capture<W> {
         self.out.write_all(&self.room[..len])
     }
 
-    fn begin_process(&mut self) -> io::Result<()> {
+    /// A process begins, with a socket.
+    #[expect(clippy::missing_errors_doc, reason = "as new")]
+    pub fn begin_process(&mut self) -> io::Result<()> {
         self.process += 1;
         self.frames = 0;
         let pid = u32::try_from(self.process).expect("few processes") + 1000;
@@ -125,7 +134,9 @@ impl<W: Write> Capture<W> {
         self.change_socket()
     }
 
-    fn end_process(&mut self) -> io::Result<()> {
+    /// It ends.
+    #[expect(clippy::missing_errors_doc, reason = "as new")]
+    pub fn end_process(&mut self) -> io::Result<()> {
         self.frame(&Record::Bye(Bye { lost: 0 }))
     }
 
@@ -164,8 +175,9 @@ impl<W: Write> Capture<W> {
         }
     }
 
-    /// Sends or receives a datagram; from or to whom its last part says.
-    fn moves(&mut self, function: Function, groups: u32, payload: &[u8]) -> io::Result<()> {
+    /// Sends or receives a datagram, to or from the kernel or a group of it.
+    #[expect(clippy::missing_errors_doc, reason = "as new")]
+    pub fn moves(&mut self, function: Function, groups: u32, payload: &[u8]) -> io::Result<()> {
         let len = payload.len() as u64;
         let mut name = [16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         name[8..].copy_from_slice(&groups.to_ne_bytes());
@@ -183,7 +195,8 @@ impl<W: Write> Capture<W> {
         self.frame(&Record::Call(call))
     }
 
-    fn message(&mut self, out: &mut Vec<u8>, ty: u16, flags: u16, payload: &[u8]) {
+    /// Appends a message with the current sequence number.
+    pub fn message(&mut self, out: &mut Vec<u8>, ty: u16, flags: u16, payload: &[u8]) {
         self.messages += 1;
         let len = u32::try_from(16 + payload.len()).expect("a length");
         out.extend(len.to_ne_bytes());

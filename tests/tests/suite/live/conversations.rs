@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use nlproto::Function;
 use nltests::artefacts::artefacts;
 use nltests::installed;
+use nltests::long_capture::Capture;
 use nltests::namespace::Namespace;
 use nltests::programs::CONVERSATIONS;
 use nltests::run::{replay, run};
@@ -336,4 +338,50 @@ fn answers_that_are_looked_at_first() {
     assert_eq!(talk.answers(), [(LINK, Some(61), 0), (ERROR, Some(61), 0)]);
     talk.tree_has(&["peek  1496 B waiting"]);
     assert_eq!(talk.unanswered(), []);
+}
+
+/// A call is recorded when it has returned, and by then another thread may have read the answer.
+#[test]
+fn answers_that_are_recorded_before_their_requests() {
+    let mut capture = Capture::new(Vec::new()).unwrap();
+    capture.begin_process().unwrap();
+    let say = |capture: &mut Capture<Vec<u8>>, function, seq, ty, flags| {
+        capture.seq = seq;
+        let mut bytes = Vec::new();
+        capture.message(&mut bytes, ty, flags, &[0; 16]);
+        capture.moves(function, 0, &bytes).unwrap();
+    };
+    let (send, receive) = (Function::Sendmsg, Function::Recvmsg);
+    for (function, seq, ty, flags) in [
+        (receive, 8, 16, 0),
+        (receive, 7, 16, 0),
+        (send, 7, 18, 1),
+        (send, 8, 18, 1),
+        (receive, 9, 16, 0),
+    ] {
+        say(&mut capture, function, seq, ty, flags);
+    }
+    capture.end_process().unwrap();
+    let scratch = Scratch::new();
+    let file = scratch.file("x.nlcap", &capture.out);
+    let out = replay(&file, "json", &[]).expect(0).out();
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown: Vec<(u64, bool, Option<&Value>)> = lines
+        .iter()
+        .filter(|line| line["kind"] == "message")
+        .map(|m| (m["seq"].as_u64().unwrap(), m["dir"] == "send", m.get("reply_to")))
+        .collect();
+    let record = |seq: u64| {
+        let is_it = |m: &&Value| m["dir"] == "send" && m["seq"] == seq;
+        Some(&lines.iter().find(is_it).unwrap()["record"])
+    };
+    let expected = [
+        (7, true, None),
+        (8, true, None),
+        (8, false, record(8)),
+        (7, false, record(7)),
+        (9, false, Some(&Value::Null)),
+    ];
+    assert_eq!(shown, expected);
+    assert!(lines.iter().all(|line| line["kind"] != "unanswered"));
 }

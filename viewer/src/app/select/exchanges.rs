@@ -15,7 +15,7 @@ const MAX_TEXT_LEN: usize = 64 << 10;
 /// Most exchanges that are known.
 const MAX_COUNT: usize = 4096;
 /// Most bytes of text that are held of all of them.
-const MAX_TOTAL_LEN: usize = 4 << 20;
+const MAX_TOTAL_LEN: usize = 2 << 20;
 
 /// An exchange that has begun.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Exchanges {
     held_len: usize,
     /// What of the record at hand is to be held: exchanges, and which of its messages belong to each.
     now: Vec<(u64, Vec<bool>)>,
+    /// Where text is written, to be held in no more room than it takes.
+    text: Vec<u8>,
 }
 
 /// Collects the exchange that each message belongs to.
@@ -98,9 +100,11 @@ impl Exchanges {
             if let Some(Exchange::Held(text)) = self.all.get_mut(&key)
                 && text.len() < MAX_TEXT_LEN
             {
-                let before = text.len();
-                write(Wanted::Parts(&parts), text);
-                self.held_len = self.held_len.saturating_add(text.len().saturating_sub(before));
+                self.text.clear();
+                write(Wanted::Parts(&parts), &mut self.text);
+                text.reserve_exact(self.text.len());
+                text.extend_from_slice(&self.text);
+                self.held_len = self.held_len.saturating_add(self.text.len());
             }
         }
         while self.held_len > MAX_TOTAL_LEN && self.forget() {}
