@@ -234,7 +234,7 @@ fn a_conversation_is_shown_whole_and_in_order() {
         left.iter().filter(|line| place(line).is_some()).map(row).collect()
     };
     let (send, receive) = (("send".to_owned(), 13.into()), ("receive".to_owned(), 13.into()));
-    assert_eq!(seqs(&failed), [receive.clone()]);
+    assert_eq!(seqs(&failed), std::slice::from_ref(&receive));
     assert_eq!(seqs(&whole), [send, receive]);
     // What is shown late is shown as it is without a filter.
     for format in ["tree", "json", "strace"] {
