@@ -2,7 +2,7 @@
 //! of three records each, one of which may die at any step, and the viewer.
 //!
 //! What runs here is the code that the shim and the viewer run. The memory is sequentially
-//! consistent; that acquire and release suffice is argued in `nlproto::ring`.
+//! consistent; that acquire and release suffice is what `ring_order` tries.
 #![allow(
     clippy::panic,
     clippy::expect_used,

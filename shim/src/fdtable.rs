@@ -44,7 +44,7 @@ pub(crate) enum Doubt {
 
 /// The moment of a time by the monotonic clock. Never 0, which is before all.
 fn moment(now_ns: u64) -> u32 {
-    let low = now_ns / MOMENT_NS & u64::from(u32::MAX);
+    let low = (now_ns / MOMENT_NS) & u64::from(u32::MAX);
     u32::try_from(low).unwrap_or(0) | 1 << 31
 }
 

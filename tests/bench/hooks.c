@@ -1,6 +1,7 @@
 /* What the shim costs a program.
  *
- *   hooks compare SHIM SOCKET   prints a table: the calls and the start of a program, bare and under
+ *   hooks compare SHIM SOCKET [TURNS STARTS]
+ *                               prints a table: the calls and the start of a program, bare and under
  *                               the shim, with nobody listening and with a viewer on SOCKET
  *   hooks run                   one measurement, as `compare` makes many of
  *
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 enum { TURNS = 15, BATCHES = 41, CALLS = 500, STARTS = 500 };
+static int turns = TURNS, starts_made = STARTS;
 enum { SEND, ACK, READ, KINDS };
 enum { BARE, ALONE, RING, SOCKET, MODES };
 
@@ -153,7 +155,7 @@ static void compare(char *self, const char *shim, const char *viewer)
         {path, preload, by, NULL},
         {path, preload, by, "NLHOOK_TRANSPORT=socket", NULL},
     };
-    for (int turn = -1; turn < TURNS; turn++)
+    for (int turn = -1; turn < turns; turn++)
         for (int mode = 0; mode < MODES; mode++) {
             double values[KINDS];
             measure(self, environments[mode], values);
@@ -163,25 +165,29 @@ static void compare(char *self, const char *shim, const char *viewer)
     double medians[MODES];
     for (int kind = 0; kind < KINDS; kind++) {
         for (int mode = 0; mode < MODES; mode++)
-            medians[mode] = median(all[mode][kind], TURNS);
+            medians[mode] = median(all[mode][kind], turns);
         line(kinds[kind], medians);
     }
     static double starts[MODES][STARTS];
     char *arguments[] = {"/bin/true", NULL};
-    for (int turn = 0; turn < STARTS; turn++)
+    for (int turn = 0; turn < starts_made; turn++)
         for (int mode = 0; mode < MODES; mode++) {
             double begin = now();
             spawn(arguments, environments[mode]);
             starts[mode][turn] = now() - begin;
         }
     for (int mode = 0; mode < MODES; mode++)
-        medians[mode] = median(starts[mode], STARTS);
+        medians[mode] = median(starts[mode], starts_made);
     line("start of /bin/true", medians);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && !strcmp(argv[1], "compare"))
+    if (argc == 6 && atoi(argv[4]) > 0 && atoi(argv[4]) < TURNS)
+        turns = atoi(argv[4]);
+    if (argc == 6 && atoi(argv[5]) > 0 && atoi(argv[5]) < STARTS)
+        starts_made = atoi(argv[5]);
+    if (argc >= 4 && !strcmp(argv[1], "compare"))
         compare(argv[0], argv[2], argv[3]);
     else
         run();

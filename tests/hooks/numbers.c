@@ -145,15 +145,18 @@ static void ends(void)
         n = syscall(SYS_read, fd, buf, sizeof buf);
         GOT("read", n, 0);
     }
+    int memory[3];
+    memory_of(100, memory);
     syscall(SYS_close, 100);
-    EXPECT("syscall:close", 100, 0);
+    EXPECT("syscall:close", 100, 0, .args = {memory[0], memory[1], memory[2]});
     /* What is closed so leaves no record, and is nothing afterwards. */
     syscall(SYS_close_range, 101, 101, 0);
     int ends[2];
     need(pipe(ends) == 0 && dup2(ends[1], 101) == 101, "pipe");
     syscall(SYS_write, 101, "x", 1);
+    memory_of(first, memory);
     syscall(SYS_close, first);
-    EXPECT("syscall:close", first, 0);
+    EXPECT("syscall:close", first, 0, .args = {memory[0], memory[1], memory[2]});
 }
 
 int main(void)

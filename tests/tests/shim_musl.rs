@@ -9,6 +9,7 @@
 )]
 
 /// What does not depend on the programs' libc is left to the other test programs.
+#[allow(dead_code, reason = "what is left out uses the rest")]
 mod hooks {
     mod confined;
     mod families;

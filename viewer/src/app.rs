@@ -1,6 +1,8 @@
 //! What the command does: ties where records come from to where text goes.
 
 mod families;
+mod fold;
+mod interrupt;
 mod redact;
 mod select;
 mod serve;
@@ -14,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use nlproto::{Name, NameKind};
 
+use self::fold::Folded;
+use self::interrupt::Interrupt;
 use self::select::{Known, Selected};
 use self::serve::{Left, serve};
 use self::session::Session;
@@ -21,8 +25,9 @@ use self::sink::Sink;
 use crate::decode::Direction;
 use crate::error::{Error, exit, report, say};
 use crate::filter::Filter;
-use crate::output::Style;
+pub use crate::output::check::{Level, Tally};
 pub use crate::output::{Descriptors, FORMATS, Format, TimeStyle};
+use crate::output::{Output, Style, check, summary};
 use crate::source::capture;
 use crate::source::file::{self, Input, Kind};
 use crate::source::hextext::{HexText, Item};
@@ -44,8 +49,14 @@ pub struct Plan {
     pub filter: Option<String>,
     /// Show the whole exchange that such a message belongs to.
     pub conversation: bool,
+    /// Answers of each dump that are shown; None for all.
+    pub fold: Option<u64>,
     /// How to print.
     pub format: &'static Format,
+    /// What is summed up.
+    pub summary: Summary,
+    /// Findings are printed instead, and counted here.
+    pub check: Option<Tally>,
     /// Where to; None for the task's own place.
     pub output: Option<PathBuf>,
     /// A capture to write besides.
@@ -64,6 +75,8 @@ pub struct Plan {
     pub string_limit: usize,
     /// Show key material.
     pub show_secrets: bool,
+    /// Have the kernel give reasons for errors.
+    pub explain: bool,
     /// Blank key material in the capture.
     pub redact: bool,
     /// What the strace format says of descriptors.
@@ -83,6 +96,17 @@ pub enum Task {
     ShimPath,
     /// Say what the specs describe.
     ListFamilies,
+}
+
+/// What is summed up when no more will come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summary {
+    /// Nothing.
+    None,
+    /// Everything, and nothing else is printed.
+    Alone,
+    /// Everything, after the messages.
+    After,
 }
 
 /// When to use colour.
@@ -107,10 +131,21 @@ impl Plan {
             Task::ShimPath => print_shim_path(),
             Task::ListFamilies => self.list_families(),
         };
-        done.unwrap_or_else(|error| {
-            report(&error);
-            error.exit_code(matches!(self.task, Task::Run(_)))
-        })
+        let count = self.check.as_ref().map(Tally::count);
+        match count {
+            None => {}
+            Some(0) => say(format_args!("no findings")),
+            Some(1) => say(format_args!("1 finding")),
+            Some(n) => say(format_args!("{n} findings")),
+        }
+        match (done, count) {
+            (Ok(_), Some(1..)) => exit::FINDINGS,
+            (Ok(status), _) => status,
+            (Err(error), _) => {
+                report(&error);
+                error.exit_code(matches!(self.task, Task::Run(_)))
+            }
+        }
     }
 
     fn run_program(&self, command: &[OsString]) -> Result<u8, Error> {
@@ -131,7 +166,13 @@ impl Plan {
         let (stop, stopped) = stop_pair()?;
         let ended = stop.try_clone().map_err(source::Error::system("make a socket"))?;
         let reading = reader::start(listener, Admission::Descendants, stopped)?;
-        let running = match launch::start(command, &findings, &socket, preload.as_deref(), ended) {
+        let start = launch::Start {
+            findings: &findings,
+            socket: &socket,
+            preload: preload.as_deref(),
+            explain: self.explain,
+        };
+        let running = match launch::start(command, &start, ended) {
             Ok(running) => running,
             Err(e) => {
                 end_reading(reading, stop);
@@ -154,6 +195,12 @@ impl Plan {
             None => Listener::bind(&socket::default_path()?)?,
         };
         let (stop, stopped) = stop_pair()?;
+        if self.explain {
+            say(format_args!(
+                "--explain takes effect in programs started with NLHOOK_EXPLAIN=1: \
+                 LD_PRELOAD=$(nlview --shim-path) NLHOOK_EXPLAIN=1 PROG"
+            ));
+        }
         signals::stop_on_signals(&stop).map_err(source::Error::system("handle signals"))?;
         let reading = reader::start(listener, Admission::OwnUser, stopped)?;
         let _still_connected: Vec<Left> = serve(&reading, &mut session, true);
@@ -168,9 +215,13 @@ impl Plan {
             return Err(source::Error::TextToCapture { file: input.name }.into());
         }
         let mut session = self.session(Sink::stdout, stored_names)?;
+        let interrupt = match self.summary {
+            Summary::None => Interrupt::default(),
+            _ => Interrupt::awaited().map_err(source::Error::system("handle signals"))?,
+        };
         let read = match input.kind {
-            Kind::Capture => read_capture(input, &mut session),
-            Kind::HexText => read_text(input, &mut session),
+            Kind::Capture => read_capture(input, &mut session, &interrupt),
+            Kind::HexText => read_text(input, &mut session, &interrupt),
         };
         // What was read before a failure has been shown, and its failure is the one to tell.
         let in_vain = session.is_in_vain();
@@ -199,7 +250,7 @@ impl Plan {
             None => default_sink(),
         };
         let capture = self.write.as_deref().map(capture::Writer::create).transpose()?;
-        let output = (self.format.make)(&self.style(&sink));
+        let output = self.output(&self.style(&sink));
         let output = match &self.filter {
             Some(text) => {
                 let filter = Filter::parse(text, &Known::by(&registry))?;
@@ -210,6 +261,28 @@ impl Plan {
         let mut session = Session::new(registry, no_names, output, sink, capture, self.redact);
         session.give_families(&self.families);
         Ok(session)
+    }
+
+    fn output(&self, style: &Style) -> Box<dyn Output> {
+        match &self.check {
+            Some(tally) => Box::new(check::Check::new(style, tally, self.format.name == "json")),
+            None => self.shown(style),
+        }
+    }
+
+    /// What shows messages, a summary of them, or both.
+    fn shown(&self, style: &Style) -> Box<dyn Output> {
+        if self.summary == Summary::Alone {
+            return summary::alone(self.format, style);
+        }
+        let mut output = (self.format.make)(style);
+        if let Some(limit) = self.fold {
+            output = Box::new(Folded::new(output, limit));
+        }
+        match self.summary {
+            Summary::After => summary::after(output, self.format, style),
+            _ => output,
+        }
     }
 
     fn registry(&self) -> Result<Registry, Error> {
@@ -296,7 +369,11 @@ fn end_reading(reading: Reading, mut stop: UnixStream) {
     reading.join();
 }
 
-fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::Error> {
+fn read_capture(
+    mut input: Input,
+    session: &mut Session,
+    interrupt: &Interrupt,
+) -> Result<(), source::Error> {
     let mut stream = Stream::new();
     let mut records = 0_u64;
     let mut skipped = 0_usize;
@@ -320,7 +397,7 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
             return Err(source::Error::Stream { file: input.name, error, records });
         }
         session.flush();
-        if session.is_in_vain() {
+        if session.is_in_vain() || interrupt.came() {
             return Ok(());
         }
     };
@@ -336,7 +413,11 @@ fn read_capture(mut input: Input, session: &mut Session) -> Result<(), source::E
     }
 }
 
-fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
+fn read_text(
+    input: Input,
+    session: &mut Session,
+    interrupt: &Interrupt,
+) -> Result<(), source::Error> {
     let registry = session.registry();
     let mut text = HexText::new(BufReader::with_capacity(READ_LEN, input.reader), |name: &str| {
         registry.protocol_named(name)
@@ -363,7 +444,7 @@ fn read_text(input: Input, session: &mut Session) -> Result<(), source::Error> {
             }
             Some(Item::Reset) => session.forget(),
         }
-        if session.is_in_vain() {
+        if session.is_in_vain() || interrupt.came() {
             return Ok(());
         }
     }

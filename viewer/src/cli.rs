@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, ArgGroup, CommandFactory, Parser, ValueEnum};
 
-use crate::app::{Color, Descriptors, FORMATS, Format, Plan, Task, TimeStyle};
+use crate::app::{
+    Color, Descriptors, FORMATS, Format, Level, Plan, Summary, Tally, Task, TimeStyle,
+};
 use crate::error::{exit, say};
 
 /// Records, decodes and prints the netlink messages of any program.
@@ -60,10 +62,34 @@ struct Args {
     #[arg(long, requires = "filter")]
     conversation: bool,
 
+    /// Show only the first N answers of each dump (3), and how many more there were
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3")]
+    fold: Option<u64>,
+
     /// How to print
     #[arg(short, long, value_name = "FORMAT", value_parser = format_parser(),
           default_value = default_format())]
     format: &'static Format,
+
+    /// Print a summary instead of the messages
+    ///
+    /// Tables of the messages by type, with errors and latencies; of the calls by function; of the
+    /// sockets with what they joined, set and missed; of what was lost. With -f json one object a row.
+    /// It comes when PROG has ended, at the capture's end, or when nlview is interrupted.
+    #[arg(short = 'c', long, conflicts_with = "summary")]
+    summary_only: bool,
+
+    /// Print a summary after the messages
+    #[arg(short = 'C', long)]
+    summary: bool,
+    /// Print what is wrong instead, one finding a line; exit with 1 if anything is
+    ///
+    /// Requests are held to the kernel's rules, also to those of which it says nothing to the program:
+    /// lengths, padding, NLA_F_NESTED, unknown and repeated attributes, reserved bits. What it
+    /// answers is looked through for errors. With -f json a finding is an object.
+    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true,
+          default_missing_value = "all", conflicts_with_all = ["summary", "summary_only", "fold"])]
+    check: Option<Check>,
 
     /// Print to FILE instead (- is stdout)
     ///
@@ -98,6 +124,13 @@ struct Args {
     #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true,
           default_missing_value = "path", conflicts_with = "y")]
     decode_fds: Option<DecodeFds>,
+
+    /// Have the kernel give reasons for errors to programs that did not ask for them
+    ///
+    /// The shim then sets NETLINK_EXT_ACK on each new netlink socket, so the errors that the program
+    /// receives are longer. With --listen, set NLHOOK_EXPLAIN=1 in the programs' environment as well.
+    #[arg(long, conflicts_with = "read")]
+    explain: bool,
 
     /// Show keys and other secrets in full
     #[arg(long)]
@@ -158,7 +191,8 @@ Examples:
 Exit status:
   PROG's own; 128+N if signal N ended it; 125 if nlview itself failed; 126 if PROG cannot be
   executed; 127 if there is no such PROG. With --listen and --read 0, or 1 if something failed or
-  the capture is cut short. 2 if the command line makes no sense.
+  the capture is cut short. 2 if the command line makes no sense. With --check 1 if anything is
+  found, whatever PROG's own is.
 
 Environment:
   NLVIEW_SHIM       a libnlhook.so to preload instead of nlview's own
@@ -177,6 +211,15 @@ enum Time {
     Epoch,
     /// Seconds since the first record
     Relative,
+}
+
+/// What `--check` looks for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Check {
+    /// Everything
+    All,
+    /// What the kernel says went wrong: errors, and messages that it could not deliver
+    Errors,
 }
 
 /// When to use colour.
@@ -233,7 +276,20 @@ impl Args {
             task,
             filter: self.filter,
             conversation: self.conversation,
+            // Lines that are no JSON, and calls that are cut, would be of no use.
+            fold: self.fold.filter(|_| self.format.name == "tree"),
             format: self.format,
+            summary: match (self.summary_only, self.summary) {
+                (true, _) => Summary::Alone,
+                (false, true) => Summary::After,
+                (false, false) => Summary::None,
+            },
+            check: self.check.map(|what| {
+                Tally::new(match what {
+                    Check::All => Level::All,
+                    Check::Errors => Level::Errors,
+                })
+            }),
             output: self.output,
             write: self.write,
             specs: self.spec,
@@ -252,6 +308,7 @@ impl Args {
             hex: self.hex,
             string_limit: self.string_limit,
             show_secrets: self.show_secrets,
+            explain: self.explain,
             redact: self.redact,
             descriptors: match (self.y, self.decode_fds) {
                 (0, None) => Descriptors::Number,
@@ -389,6 +446,7 @@ mod tests {
         }
         assert!(parse("nlview --listen -r a").is_err());
         assert!(parse("nlview --shim-path ip").is_err());
+        assert!(parse("nlview --explain -r a").is_err());
     }
 
     #[test]
@@ -424,6 +482,21 @@ mod tests {
             let plan = parse(&format!("nlview {option} ip")).ok().unwrap();
             assert_eq!(plan.descriptors, wanted, "{option}");
         }
+    }
+
+    #[test]
+    fn summaries_are_asked_for_as_from_strace() {
+        for (option, wanted) in [
+            ("-x", Summary::None),
+            ("-c", Summary::Alone),
+            ("--summary-only", Summary::Alone),
+            ("-C", Summary::After),
+            ("--summary", Summary::After),
+        ] {
+            let plan = parse(&format!("nlview {option} ip")).ok().unwrap();
+            assert_eq!(plan.summary, wanted, "{option}");
+        }
+        assert!(parse("nlview -c -C ip").is_err());
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub mod exit {
     pub const DONE: u8 = 0;
     /// `--read`, `--listen` and the small tasks: something failed, or a capture is cut short.
     pub const FAILED: u8 = 1;
+    /// `--check` has found something.
+    pub const FINDINGS: u8 = 1;
     /// The command line makes no sense.
     pub const USAGE: u8 = 2;
     /// We ourselves failed while launching or recording a program, as with env(1) and timeout(1).

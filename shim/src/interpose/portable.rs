@@ -22,8 +22,8 @@ macro_rules! hooks {
             use super::*;
             use $crate::interpose::Real;
             $(
-                // SAFETY: the hook has the function's own type.
                 pub(super) static $name: Real<unsafe extern "C" fn($($t),*) -> $r> =
+                    // SAFETY: the hook has the function's own type.
                     unsafe { Real::new($crate::hooks::c_name!($name)) };
             )*
         }

@@ -402,6 +402,13 @@ impl Link {
         self.ready(speaker, way)?;
         self.report_losses(speaker, way)?;
         self.announce(speaker, way, head.fd)?;
+        self.put(speaker, way, head, view)
+    }
+
+    /// Writes the record of a call. By itself, so that the stack which it takes is not taken while something
+    /// else is said before.
+    #[inline(never)]
+    fn put(&self, speaker: Speaker, way: Way, head: &CallHead, view: &View) -> Result<(), Outcome> {
         // A file would keep what was written before the kernel came upon bytes it cannot read; into
         // a ring we copy ourselves. But over a socket a frame goes whole or not at all.
         let is_asked_first = self.kind == Kind::File || matches!(way, Way::Ring(_));

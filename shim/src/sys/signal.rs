@@ -52,6 +52,17 @@ pub(crate) fn pending() -> Set {
     set
 }
 
+/// Whether nobody will notice that these signals come: those of children, say, unless there is a handler.
+pub(crate) fn is_without_effect(set: Set) -> bool {
+    let usually = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH];
+    let others = usually.iter().fold(set, |set, signal| set & !only(*signal));
+    let is_handled = |signal: &&c_int| {
+        set & only(**signal) != 0
+            && !matches!(action(**signal).handler, libc::SIG_DFL | libc::SIG_IGN)
+    };
+    others == 0 && !usually.iter().any(|signal| is_handled(&signal))
+}
+
 /// Runs `write`, which may exceed the file size limit, so that the program is not told of it.
 ///
 /// The kernel directs SIGXFSZ at the writing thread: blocked meanwhile, and taken back if it was

@@ -126,7 +126,8 @@ fn is_expected(place: &Place, number: c_long, first: usize, second: usize) -> bo
     }
     if is_wait(number, second) {
         // One of the signals that are kept back may be what libc waits for: that of a cancellation.
-        return signal::pending() & !place.mask.load(Ordering::Relaxed) == 0;
+        let kept_back = signal::pending() & !place.mask.load(Ordering::Relaxed);
+        return kept_back == 0 || signal::is_without_effect(kept_back);
     }
     if number == libc::SYS_futex {
         return second as c_int & libc::FUTEX_CMD_MASK == libc::FUTEX_WAKE;
@@ -176,8 +177,10 @@ unsafe fn wait_a_little([word, operation, value, ..]: [usize; 6]) -> Result<usiz
 extern "C" fn on_sigsys(_signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     /// `SYS_USER_DISPATCH`.
     const DISPATCH: c_int = 2;
-    // SAFETY: the kernel hands a handler of SA_SIGINFO both, which are its alone until it returns.
-    let (info, context) = unsafe { (&*info, &mut *context.cast::<ucontext_t>()) };
+    // SAFETY: the kernel hands it to a handler of SA_SIGINFO, whose alone it is until that returns.
+    let info = unsafe { &*info };
+    // SAFETY: the same.
+    let context = unsafe { &mut *context.cast::<ucontext_t>() };
     let errno = sys::errno();
     let found = process::current().filter(|_| info.si_code == DISPATCH);
     match found.and_then(|process| Some((process, super::current(process)?))) {

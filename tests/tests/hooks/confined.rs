@@ -53,6 +53,50 @@ fn a_program_that_confines_itself_lives_and_is_recorded() {
     }
 }
 
+/// A filter that was there before the program, as in a container, may refuse any of the calls by which the
+/// shim prepares itself: it does without, and says nothing.
+#[test]
+fn a_program_that_is_confined_from_outside_runs_as_without() {
+    let names = run(&mut bare(tracee("fenced")));
+    let eperm = "1";
+    let enosys = "38";
+    let mut recorded = [0, 0];
+    for (how, error) in
+        names.lines().chain(["container"]).flat_map(|how| [(how, eperm), (how, enosys)])
+    {
+        let confined = |command: &mut Command| {
+            command.args([how, error]).arg(tracee("flood")).arg("3");
+            let output = command.output().expect("it starts");
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let said = text(&output.stdout);
+            // How long it took differs, and the loader may complain of the shim as of any library.
+            let sent = said.split_once(' ').map_or(said.clone(), |(sent, _)| sent.to_owned());
+            let errors = text(&output.stderr);
+            let errors = errors.lines().filter(|line| !line.contains("from LD_PRELOAD"));
+            (shell_status(output.status), sent, errors.collect::<Vec<_>>().join("\n"))
+        };
+        let plain = confined(&mut bare(tracee("fenced")));
+        for (index, transport) in TRANSPORTS.into_iter().enumerate() {
+            let scratch = Scratch::new();
+            let viewer = Viewer::listen(&scratch.join("s"));
+            let mut command = by(transport, tracee("fenced"), &scratch.join("s"));
+            command.env_remove("LD_PRELOAD").env("PRELOAD", super::harness::shim());
+            assert_eq!(confined(&mut command), plain, "{how} {error} by {transport}");
+            let all = viewer.finish();
+            assert!(all.iter().all(|frames| frames.skipped == 0), "{how} {error}");
+            let sent: usize = all.iter().map(|frames| frames.sequence().len()).sum();
+            let is_silent = plain.1 != "3";
+            assert!(sent == 3 || sent == 0 || is_silent, "{how} {error} by {transport}: {sent}");
+            recorded[index] += usize::from(sent == 3);
+            if how == "container" {
+                assert_eq!(sent, 0, "by {transport}");
+            }
+        }
+    }
+    println!("{recorded:?} of {} are recorded", 2 * names.lines().count());
+    assert!(recorded.iter().all(|count| *count > names.lines().count()), "{recorded:?}");
+}
+
 /// Where the processor's counter may not be read, neither do the hooks.
 #[test]
 fn a_program_without_a_clock_lives() {
@@ -124,6 +168,9 @@ fn programs_that_change_their_surroundings_end_as_without() {
         &["unshare", "-Urnm", "sh", "-c", "mount -t tmpfs none /mnt && ls /mnt && ip link show lo"],
         &["unshare", "-Urfp", "--mount-proc", "sh", "-c", "echo $$; ip link show lo | wc -l"],
         &["unshare", "-UrT", "--boottime", "1000", "true"],
+        // By a shell, which says so where it is not installed.
+        &["sh", "-c", "bwrap --bind / / --dev /dev --proc /proc --unshare-all ip -br link"],
+        &["sh", "-c", "podman unshare ip -br link"],
         &["unshare", "-n", "ip", "link", "show", "lo"],
         &["unshare", "-muinpCf", "ip", "link", "show", "lo"],
         &["nsenter", "-t", "1", "-n", "true"],

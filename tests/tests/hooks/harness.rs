@@ -36,36 +36,41 @@ pub(crate) fn shim() -> &'static Path {
 /// A tracee, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn tracee(name: &str) -> PathBuf {
     let compiler = crate::COMPILER;
-    compiled(compiler, &format!("{name}.c"), &format!("tracee-{compiler}-{name}"), &["-O1"])
+    let binary = format!("tracee-{compiler}-{name}");
+    compiled(compiler, &in_folder(&format!("{name}.c")), binary.as_ref(), &["-O1"])
 }
 
 /// A tracee, compiled from a file in `tests/hooks/` by another compiler or with more options.
 pub(crate) fn tracee_of(compiler: &str, file: &str, options: &[&str]) -> PathBuf {
     let words: Vec<&str> = [compiler, file].iter().chain(options).copied().collect();
     let name: String = words.join("-").replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    compiled(compiler, file, &format!("tracee-{name}"), options)
+    compiled(compiler, &in_folder(file), format!("tracee-{name}").as_ref(), options)
 }
 
 /// A library to be preloaded as well, compiled from `tests/hooks/NAME.c`.
 pub(crate) fn library(name: &str) -> PathBuf {
     let (compiler, options) = (crate::COMPILER, ["-O1", "-shared", "-fPIC"]);
-    compiled(compiler, &format!("{name}.c"), &format!("lib{compiler}-{name}.so"), &options)
+    let binary = format!("lib{compiler}-{name}.so");
+    compiled(compiler, &in_folder(&format!("{name}.c")), binary.as_ref(), &options)
 }
 
-fn compiled(compiler: &str, file: &str, binary: &str, options: &[&str]) -> PathBuf {
+fn in_folder(file: &str) -> PathBuf {
+    root().join("tests/hooks").join(file)
+}
+
+/// A program or library of this name, compiled from a file if there is none that is newer.
+pub(crate) fn compiled(compiler: &str, source: &Path, binary: &Path, options: &[&str]) -> PathBuf {
     static COMPILER: Mutex<()> = Mutex::new(());
     let _one_at_a_time = COMPILER.lock().expect("no compiler run panics");
-    let folder = root().join("tests/hooks");
-    let source = folder.join(file);
     let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(binary);
     let time = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
-    let newest = time(&source).max(time(&folder.join("tracee.h")));
+    let newest = time(source).max(time(&in_folder("tracee.h")));
     if time(&binary) <= newest {
         // Two test programs may compile at the same time, and run what is there.
         let unfinished = binary.with_extension(crate::FEATURES.join("-") + "new");
         let compiled = command(compiler)
             .args(["-w", "-pthread", "-o"])
-            .args([&unfinished, &source])
+            .args([&unfinished, source])
             .args(options)
             .status()
             .expect("a C compiler");
@@ -138,6 +143,11 @@ impl Random {
         let seed = seed.unwrap_or(clock | 1);
         println!("NLTESTS_SEED={seed}");
         Self(seed)
+    }
+
+    /// Another one, for another thread.
+    pub(crate) fn split(&mut self) -> Self {
+        Self(self.below(u64::MAX) | 1)
     }
 
     pub(crate) fn below(&mut self, end: u64) -> u64 {

@@ -14,6 +14,7 @@
 mod confined;
 mod families;
 mod harness;
+mod hostile;
 mod inside;
 mod launched;
 mod links;

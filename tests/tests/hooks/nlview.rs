@@ -1,7 +1,8 @@
 //! The real `nlview`, as a viewer that can be stopped and killed.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,7 +39,8 @@ impl Nlview {
         command.arg(scratch.join("heard.nlcap"));
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("complaints"));
         let viewer = Self { child: command.spawn().expect("nlview runs"), scratch };
-        wait_until("nlview listens", || viewer.socket().exists());
+        // The file is there a moment before anybody listens on it.
+        wait_until("nlview listens", || UnixStream::connect(viewer.socket()).is_ok());
         viewer
     }
 
@@ -99,10 +101,4 @@ pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
         assert!(began.elapsed() < PATIENCE, "{what}: not in time");
         thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// Whether a process has ended, or is a zombie.
-pub(crate) fn is_gone(pid: u32) -> bool {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    stat.map_or(true, |stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
 }

@@ -92,7 +92,8 @@ fn own_calls(folder: &Path, is_of_musl: bool) -> Counts {
                 Some((_, _, is_shim)) => !is_shim,
                 None => is_of_musl,
             };
-            if is_own {
+            // Children that end at the same time make one signal, or two.
+            if is_own && line.name != "rt_sigreturn" {
                 *counts.entry(line.name.to_owned()).or_default() += 1;
             }
         }
@@ -150,6 +151,7 @@ fn programs_make_the_calls_that_they_make_without() {
         p("iw", &["dev"]),
         p("conntrack", &["-L"]),
         p("ipset", &["list"]),
+        p("networkctl", &["--no-pager", "list"]),
         p("python3", &["-c", "import socket; print(socket.if_nameindex())"]),
         p("unshare", &["-Urn", "ip", "link"]),
         p("setpriv", &["--no-new-privs", "--bounding-set", "-all", "ip", "link"]),
@@ -194,10 +196,13 @@ fn programs_make_the_calls_that_they_make_without() {
                 command.arg("-E").arg(format!("{name}={value}"));
             }
             let out = run(command.args(words));
-            (
-                own_calls(&logs.join(""), *is_of_musl),
-                (out.status, said(&out.stdout), said(&out.stderr)),
-            )
+            let mut stdout = said(&out.stdout);
+            if words[0].contains("flood") {
+                // Behind how many it sent it says how long that took.
+                stdout.truncate(stdout.find(' ').unwrap_or(0));
+            }
+            let said = (out.status, stdout, said(&out.stderr));
+            (own_calls(&logs.join(""), *is_of_musl), said)
         };
         let _fills_caches = counts(None);
         let (plain, said_alone) = counts(None);

@@ -1,12 +1,13 @@
 //! What the shim must not do.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::harness::{Scratch, bare, both_ways, library, run, to_file, to_viewer, tracee};
+use super::harness::{
+    Scratch, TRANSPORTS, bare, both_ways, by, library, run, to_file, to_viewer, tracee,
+};
 use super::stream::{Frames, Viewer};
 
 #[test]
@@ -125,31 +126,64 @@ fn a_limit_on_file_sizes_never_ends_the_program() {
 fn nobody_waits_for_a_viewer_that_does_not_accept() {
     let scratch = Scratch::new();
     let path = scratch.join("viewer.sock");
-    let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a free name");
-    let begin = Instant::now();
-    for _ in 0..200 {
-        run(&mut to_viewer("/bin/true", &path));
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a free name");
+    // As few as there can be may wait to be accepted, and they do.
+    rustix::net::listen(&listener, 0).expect("a shorter queue");
+    let connect = || {
+        let (family, kind) = (rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM);
+        let flags = rustix::net::SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(family, kind, flags, None).expect("a socket");
+        let name = rustix::net::SocketAddrUnix::new(&path).expect("short enough");
+        rustix::net::connect(&socket, &name).map(|()| socket)
+    };
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).take(100).collect();
+    assert!((1..100).contains(&waiting.len()), "the queue is never full");
+    for transport in TRANSPORTS {
+        let begin = Instant::now();
+        for _ in 0..100 {
+            run(&mut by(transport, "/bin/true", &path));
+        }
+        let said = run(by(transport, tracee("flood"), &path).arg("1000"));
+        assert!(said.starts_with("1000 "), "{said}");
+        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     }
-    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    // And where all of them find a place in the queue, but nobody ever reads what they say.
+    rustix::net::listen(&listener, 4096).expect("a longer queue");
+    for transport in TRANSPORTS {
+        let begin = Instant::now();
+        for _ in 0..100 {
+            run(&mut by(transport, "/bin/true", &path));
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    }
 }
 
 #[test]
 fn calls_before_the_constructor_and_after_the_end_are_made() {
     let scratch = Scratch::new();
-    let file = scratch.join("x.nlcap");
     // glibc begins with the last, musl with the first.
     let mut libraries = [super::harness::shim().to_owned(), library("early")];
     if crate::COMPILER != "cc" {
         libraries.reverse();
     }
     let libraries = std::env::join_paths(libraries).expect("paths without colons");
-    let mut command = to_file(tracee("flood"), &file);
-    command.env("LD_PRELOAD", libraries).env("NLHOOK_LIBC", "name");
-    assert!(run(command.arg("1")).starts_with("1 "));
-    let frames = Frames::of_file(&file);
-    frames.check();
-    let seqs: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
-    assert_eq!(seqs, [1, 200, 200]);
+    let flood = |mut command: Command| {
+        command.env("LD_PRELOAD", &libraries).env("NLHOOK_LIBC", "name");
+        assert!(run(command.arg("1")).starts_with("1 "));
+    };
+    let file = scratch.join("x.nlcap");
+    flood(to_file(tracee("flood"), &file));
+    let mut all = vec![Frames::of_file(&file)];
+    for transport in TRANSPORTS {
+        let viewer = Viewer::listen(&scratch.join(transport));
+        flood(by(transport, tracee("flood"), &scratch.join(transport)));
+        all.push(viewer.only());
+    }
+    for frames in all {
+        frames.check();
+        let seqs: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
+        assert_eq!(seqs, [1, 200, 200]);
+    }
 }
 
 #[test]

@@ -195,11 +195,19 @@ fn nothing_but_netlink_is_recorded() {
     let scratch = Scratch::new();
     let file = scratch.join("x.nlcap");
     assert_eq!(run(&mut to_file(tracee("others"), &file)), "done\n");
-    let frames = Frames::of_file(&file);
-    frames.check();
-    assert_eq!(frames.sequence().len(), 6);
-    for (_, call, bytes) in frames.calls() {
-        assert!(!bytes.contains(&b'x'), "{call:?}");
+    let mut all = vec![vec![Frames::of_file(&file)]];
+    for transport in TRANSPORTS {
+        let viewer = Viewer::listen(&scratch.join(transport));
+        assert_eq!(run(&mut by(transport, tracee("others"), &scratch.join(transport))), "done\n");
+        // The program closes what it has not opened, so that there is a second connection.
+        all.push(viewer.finish());
+    }
+    for all in all {
+        assert_eq!(all.iter().map(|frames| frames.sequence().len()).sum::<usize>(), 6);
+        for (_, call, bytes) in all.iter().flat_map(Frames::calls) {
+            assert!(!bytes.contains(&b'x'), "{call:?}");
+        }
+        assert!(all.iter().all(|frames| frames.skipped == 0));
     }
 }
 

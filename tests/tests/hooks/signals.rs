@@ -36,7 +36,11 @@ fn cancelled_threads_clean_up_and_what_others_sent_is_whole() {
         // Of each thread that was cancelled at once, the last send may have returned to nobody, and its
         // record may be half done.
         let more = if how.is_some() { count } else { 0 };
-        assert!((sent..=sent + more).contains(&received), "{transport}: {received} of {sent}");
+        let lost = heard.lost;
+        assert!(
+            (sent..=sent + more).contains(&received),
+            "{transport}, {how:?}: {received} of {sent}, {lost} lost"
+        );
         assert!(heard.lost <= more, "{transport}: {} lost", heard.lost);
     }
 }

@@ -140,11 +140,6 @@ impl Frames {
         totals.values().sum()
     }
 
-    /// How many records nobody finished.
-    pub(crate) fn torn(&self) -> u64 {
-        self.in_ring.map_or(0, |lost| lost.torn)
-    }
-
     /// What the messages sent were numbered, in the order of the records.
     pub(crate) fn sequence(&self) -> Vec<(u64, u32)> {
         let sends = |(process, call, bytes): (u64, Call<'_>, Vec<u8>)| {
@@ -185,10 +180,13 @@ impl Frames {
     }
 }
 
+/// A connection's bytes, and what its ring has lost, if there was one.
+type Bytes = (Vec<u8>, Option<Lost>);
+
 /// A viewer that keeps what it hears.
 pub(crate) struct Viewer {
     path: PathBuf,
-    listener: JoinHandle<Vec<JoinHandle<(Vec<u8>, Option<Lost>)>>>,
+    listener: JoinHandle<Vec<JoinHandle<Bytes>>>,
     ended: Arc<AtomicBool>,
     paused: Arc<AtomicBool>,
 }
@@ -241,7 +239,7 @@ impl Viewer {
     }
 }
 
-fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> (Vec<u8>, Option<Lost>) {
+fn read_all(mut stream: UnixStream, paused: &AtomicBool) -> Bytes {
     let mut portion = vec![0; 1 << 16];
     while paused.load(Ordering::Acquire) {
         thread::sleep(Duration::from_millis(1));

@@ -1,17 +1,19 @@
 //! The real viewer stopped, killed and slow: nobody waits for it, and what was sent is received or
 //! counted as lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::harness::{Random, TRANSPORTS, by, succeeded, times, tracee};
-use super::nlview::Nlview;
+use super::harness::{Random, Scratch, TRANSPORTS, bare, by, run, shim, succeeded, times, tracee};
+use super::nlview::{Nlview, wait_until};
 use super::stream::Frames;
 
 /// So many floods of so many messages.
-fn floods(
+pub(super) fn floods(
     transport: &str,
     viewer: &Nlview,
     programs: usize,
@@ -27,7 +29,7 @@ fn floods(
 }
 
 /// Waits for floods; returns how many messages they sent, and the longest a send took in milliseconds.
-fn ended(floods: Vec<Child>) -> (u64, u64) {
+pub(super) fn ended(floods: Vec<Child>) -> (u64, u64) {
     floods.into_iter().fold((0, 0), |(sum, longest), child| {
         let said = succeeded(&child.wait_with_output().expect("it ends"));
         let mut words = said.split_whitespace().map(|word| word.parse::<u64>().expect("a number"));
@@ -100,5 +102,57 @@ fn a_slow_nlview_is_told_of_every_loss() {
             println!("{transport}, {block_ms} ms: {received} received, {} lost", heard.lost);
             assert_eq!(received + heard.lost, sent, "{transport}, {block_ms} ms");
         }
+    }
+}
+
+/// Programs that have the same number, each in a pid namespace of its own, are told apart; that their
+/// threads' numbers are others' here makes nobody take them for dead.
+#[test]
+fn programs_of_other_pid_namespaces_are_told_apart() {
+    for transport in TRANSPORTS {
+        let viewer = Nlview::listen();
+        let start = |_| {
+            let mut command = by(transport, "unshare", &viewer.socket());
+            command.args(["-Urpf", "--"]).arg(tracee("flood")).arg("2000");
+            command.env("NLHOOK_BLOCK_MS", "10000").stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().expect("starts")
+        };
+        let (sent, _) = ended((0..8).map(start).collect());
+        let heard = viewer.finish();
+        is_in_order(&heard.frames);
+        assert_eq!((heard.frames.sequence().len() as u64, heard.lost), (sent, 0), "{transport}");
+        let hellos = heard.frames.hellos();
+        let keys: HashSet<u64> = hellos.iter().filter(|it| it.1.pid == 1).map(|it| it.0).collect();
+        assert_eq!(keys.len(), 8, "{transport}");
+    }
+}
+
+/// A program of another user's is not listened to, which it does not notice; and it is named by the number
+/// that it has where the viewer is.
+#[test]
+fn another_users_program_runs_and_is_refused() {
+    let ids = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", "unshare", "-Urpf", "--"];
+    if !bare("setpriv").args(ids).arg("true").output().expect("it starts").status.success() {
+        return nltests::cannot_run(
+            "only root can play two users, and namespaces may be forbidden",
+        );
+    }
+    // Everything where nobody may go.
+    let folder = Scratch::new();
+    let everybody: Permissions = PermissionsExt::from_mode(0o755);
+    fs::set_permissions(folder.join(""), everybody.clone()).expect("it is ours");
+    fs::copy(shim(), folder.join("libnlhook.so")).expect("a copy");
+    fs::copy(tracee("flood"), folder.join("flood")).expect("a copy");
+    for transport in TRANSPORTS {
+        let viewer = Nlview::listen();
+        fs::set_permissions(viewer.socket(), PermissionsExt::from_mode(0o777)).expect("ours");
+        let mut command = by(transport, "setpriv", &viewer.socket());
+        command.env("LD_PRELOAD", folder.join("libnlhook.so"));
+        let said = run(command.args(ids).arg(folder.join("flood")).arg("100"));
+        assert!(said.starts_with("100 "), "{said}");
+        wait_until("the refusal", || viewer.complaints().contains("it belongs to user 65534"));
+        let complaints = viewer.complaints();
+        assert!(!complaints.contains("process 1 "), "{complaints}");
+        assert_eq!(viewer.finish().frames.sequence().len(), 0, "{transport}");
     }
 }

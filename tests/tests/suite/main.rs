@@ -21,6 +21,7 @@ mod live;
 mod memory;
 mod names;
 mod secrets;
+mod summary;
 mod totality;
 mod variants;
 mod whole;

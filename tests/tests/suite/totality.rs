@@ -37,6 +37,11 @@ fn prints_all(lines: &[Line], scratch: &Scratch) {
         let control = out.chars().find(|c| c.is_control() && *c != '\n');
         assert_eq!(control, None, "{format}: control characters reach the terminal");
     }
+    let out = replay(&file, "tree", &["--check"]);
+    let count = out.out().lines().count();
+    assert_eq!(out.status, i32::from(count > 0), "{}", out.err());
+    let control = out.out().chars().find(|c| c.is_control() && *c != '\n');
+    assert_eq!(control, None, "--check: control characters reach the terminal");
 }
 
 fn printed(file: &Path, format: &str, lines: &[Line]) -> String {

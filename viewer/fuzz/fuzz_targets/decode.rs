@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use nlview::decode::{Asked, Direction, Engine, NoNames, Requests, Wanted};
-use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
+use nlview::output::check::{Check, Level, Tally};
+use nlview::output::{Datagram, Descriptors, FORMATS, Output, Style, TimeStyle};
 use nlview::spec::Registry;
 use nlview::wire::message::Nlmsghdr;
 
@@ -28,7 +29,16 @@ struct Same<'a>(&'a [u8]);
 
 impl Requests for Same<'_> {
     fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
-        Some(Asked { record: 1, part: 0, sent_ns: 0, is_dump: false, bytes: self.0 })
+        Some(Asked {
+            record: 1,
+            part: 0,
+            sent_ns: 0,
+            is_dump: false,
+            bytes: self.0,
+            answers: 1,
+            answers_len: 0,
+            is_interrupted: false,
+        })
     }
 }
 
@@ -39,7 +49,13 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let direction = if direction & 1 == 0 { Direction::Send } else { Direction::Receive };
-    let datagram = Datagram { protocol: u32::from(*protocol % 32), direction, bytes, record: 1, wanted: Wanted::All };
+    let datagram = Datagram {
+        protocol: u32::from(*protocol % 32),
+        direction,
+        bytes,
+        record: 1,
+        wanted: Wanted::All,
+    };
     REGISTRY.with(|registry| {
         let requests = Same(bytes);
         let engine = Engine { registry, names: &NoNames, requests: &requests };
@@ -50,5 +66,9 @@ fuzz_target!(|input: &[u8]| {
             // What is printed grows with what came in, not faster.
             assert!(out.len() <= 65_536 + bytes.len() * 4096, "{}", format.name);
         }
+        let (tally, mut out) = (Tally::new(Level::All), Vec::new());
+        Check::new(&style(), &tally, false).datagram(&engine, &datagram, &mut out);
+        let lines = out.iter().filter(|b| **b == b'\n').count();
+        assert_eq!(u64::try_from(lines), Ok(tally.count()), "a line is a finding");
     });
 });

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use nlview::decode::{Direction, Engine, Names, NoRequests, Wanted};
+use nlview::decode::{Direction, Engine, Names, NoRequests, Policy, Wanted};
 use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
 use nlview::spec::Registry;
 
@@ -27,6 +27,18 @@ impl Names for Named<'_> {
 
     fn generic_family(&self, _id: u16) -> Option<&str> {
         Some(self.0)
+    }
+
+    fn generic_group(&self, _number: u32) -> Option<&str> {
+        None
+    }
+
+    fn generic_header(&self, _id: u16) -> usize {
+        0
+    }
+
+    fn generic_policy(&self, _id: u16) -> Option<&Policy> {
+        None
     }
 }
 
@@ -56,7 +68,8 @@ fn print(registry: &Registry, name: &str, protocol: u32, ty: u16) {
     let names = Named(name);
     let engine = Engine { registry, names: &names, requests: &NoRequests };
     for direction in [Direction::Send, Direction::Receive] {
-        let datagram = Datagram { protocol, direction, bytes: &bytes, record: 1, wanted: Wanted::All };
+        let datagram =
+            Datagram { protocol, direction, bytes: &bytes, record: 1, wanted: Wanted::All };
         for format in FORMATS {
             (format.make)(&style).datagram(&engine, &datagram, &mut Vec::new());
         }

@@ -313,7 +313,7 @@ impl Show {
             Direction::Receive => self.requests.received(&moved, bytes),
         }
         let names = self.names.scope(None, -1);
-        let requests = self.requests.scope(moved.place, 0, Sender::Unknown);
+        let requests = self.requests.scope(&moved, Sender::Unknown);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let datagram =
             Datagram { protocol, direction, bytes, record: self.records, wanted: Wanted::All };
@@ -330,7 +330,6 @@ impl Show {
         function: Function,
         (process, call): (&Process, &Call<'_>),
     ) -> Sender {
-        self.requests.begin();
         let sender = sender(call);
         let peer = SockaddrNl::read(call.name);
         let is_kernel = peer.is_none_or(|peer| peer.portid == 0);
@@ -354,6 +353,20 @@ impl Show {
     }
 }
 
+/// What a call moved, in the record that shows it, and when.
+fn moved(process: &Process, call: &Call<'_>, record: u64, at_ns: u64) -> Moved {
+    let fd = call.head.fd;
+    Moved {
+        place: Place::of(process, fd),
+        process: process.key,
+        fd,
+        protocol: call.head.protocol,
+        portid: process.sockets.get(&fd).map_or(0, |socket| socket.portid),
+        record,
+        at_ns,
+    }
+}
+
 /// Who sent what a call received, by its address.
 fn sender(call: &Call<'_>) -> Sender {
     match SockaddrNl::read(call.name) {
@@ -373,13 +386,11 @@ fn kind(call: &Call<'_>) -> Option<Kind> {
 impl Show {
     /// Whether a call received an answer to what is not known to be asked, but may be soon.
     fn is_early(&self, process: &Process, call: &Call<'_>) -> bool {
-        let socket = process.sockets.get(&call.head.fd);
-        let (Some(socket), Some(header)) = (socket, Nlmsghdr::read(call.payload)) else {
+        let Some(header) = Nlmsghdr::read(call.payload).filter(|_| call.head.errno == 0) else {
             return false;
         };
-        let place = Place::of(process, call.head.fd);
-        call.head.errno == 0
-            && self.requests.scope(place, socket.portid, sender(call)).is_unasked(&header)
+        let moved = moved(process, call, self.records.saturating_add(1), call.head.exit_ns);
+        self.requests.scope(&moved, sender(call)).is_unasked(&header)
     }
 
     /// Shows the calls held back of a socket whose requests have come by now.
@@ -481,21 +492,14 @@ impl Show {
         };
         self.records = self.records.saturating_add(1);
         let socket = process.sockets.get(&call.head.fd);
-        let moved = Moved {
-            place: Place::of(process, call.head.fd),
-            process: process.key,
-            fd: call.head.fd,
-            protocol: call.head.protocol,
-            portid: socket.map_or(0, |socket| socket.portid),
-            record: self.records,
-            at_ns: match function.kind() {
-                Kind::Send => call.head.enter_ns,
-                _ => call.head.exit_ns,
-            },
+        let at_ns = match function.kind() {
+            Kind::Send => call.head.enter_ns,
+            _ => call.head.exit_ns,
         };
+        let moved = moved(process, call, self.records, at_ns);
         let sender = self.learn(&moved, function, (process, call));
         let names = self.names.scope(Some(process), call.head.fd);
-        let requests = self.requests.scope(moved.place, moved.portid, sender);
+        let requests = self.requests.scope(&moved, sender);
         let engine = Engine { registry: &self.registry, names: &names, requests: &requests };
         let record = CallRecord {
             process,

@@ -1,5 +1,6 @@
 //! Attributes: lists of them, by whatever says what they are.
 
+use super::checks::Met;
 use super::context::{Decoder, Scope, Seen};
 use super::policy::{self, Form, Policy};
 use super::{AttrHead, IssueKind, List, MAX_DEPTH, Opaque, Order, Slot, Value, Visitor};
@@ -31,7 +32,7 @@ impl<'a> Elements<'a> {
     }
 
     /// How they begin, if they are no attributes of netlink's.
-    fn header(self) -> Option<attr::Header> {
+    pub(super) fn header(self) -> Option<attr::Header> {
         match self {
             Self::Set(set, _) => set.and_then(header),
             Self::Alike(.., header) => header.map(on_the_wire),
@@ -115,10 +116,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if let Some(set) = set {
             // What a payload is chosen by may stand after it.
             scope.look_ahead(set, bytes);
+            if V::PLACES {
+                self.visitor.set_of(set);
+            }
         }
         let own_header = elements.header();
         let header_len = own_header.map_or(attr::HEADER_LEN, |header| header.len());
         let mut many = None;
+        let mut met = self.checks().then(|| Met::new(bytes));
         for step in Attrs::with(bytes, own_header) {
             if many.is_none() {
                 let more = matches!(step, Step::Element(first) if first.more);
@@ -127,7 +132,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
             match step {
                 Step::Element(found) => {
-                    self.attribute(elements, own_header, found, at, &mut scope);
+                    self.attribute(elements, own_header, found, at, &mut scope, met.as_mut());
                 }
                 Step::Trailing { at: offset, bytes } => {
                     let at = at.saturating_add(offset);
@@ -153,6 +158,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         found: attr::Attr<'a>,
         list_at: usize,
         scope: &mut Scope<'a, '_>,
+        met: Option<&mut Met<'_>>,
     ) {
         let at = list_at.saturating_add(found.at);
         let number = if own_header.is_some() { found.raw_type } else { found.number() };
@@ -211,6 +217,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             && found.raw_type & attr::NET_BYTEORDER != 0
             && (!V::STRACE || self.strace_unnamed);
         let outer = std::mem::replace(&mut self.net_order, net_order);
+        let outer_strict = self.strict;
+        if let Some(met) = met {
+            self.check_attribute(elements, &found, at, met, scope);
+            // What a sub-message is belongs to other code, with rules of its own.
+            let of_others = known.is_some_and(|known| matches!(known.kind, Kind::Union(_)));
+            let said = known.and_then(|known| known.strict);
+            self.strict = said.unwrap_or(self.strict && !of_others);
+        }
         if found.payload.is_empty() {
             let kind = match elements {
                 Elements::Alike(kind, ..) => Some(kind),
@@ -221,6 +235,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 _ => None,
             };
             let is_flag = rule.is_some_and(|rule| rule.form == Form::Flag);
+            if V::PLACES
+                && let Some(set) = kind.and_then(|kind| self.set_within(kind, scope))
+            {
+                self.visitor.set_of(set);
+            }
             if is_flag || kind.is_some_and(|kind| self.is_flag(kind, scope)) {
                 self.visitor.value(Slot::Plain, &Value::Present);
             }
@@ -259,6 +278,7 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             }
         }
         self.net_order = outer;
+        self.strict = outer_strict;
         scope.remember(Seen::new(elements.set(), &found));
         self.visitor.attr_end();
     }

@@ -2,7 +2,7 @@
 //! operation; or what can be told of it where no spec describes the message.
 
 use super::context::{Decoder, Scope};
-use super::message::{GENL_HEADER_LEN, NLCTRL_ID};
+use super::message::{DUMP, GENL_HEADER_LEN, NLCTRL_ID};
 use super::{
     Direction, IssueKind, Opaque, Order, Slot, StructHead, StructStyle, TextKind, Value, Visitor,
 };
@@ -13,8 +13,6 @@ use crate::wire::{self, Step};
 
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
-/// `NLM_F_DUMP`.
-const DUMP: u16 = 0x300;
 
 impl<'a, V: Visitor> Decoder<'a, V> {
     /// The payload of a generic family's message.
@@ -40,18 +38,29 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let name = listed.map(|op| &*op.c_name);
         let label = self.tables.unknown_message().filter(|_| header.ty == NLCTRL_ID);
         let command = Value::named(v, 1, name, label);
+        self.member_at(at, "cmd", 0..1);
         self.visitor.value(Slot::Field("cmd"), &command);
+        self.member_at(at, "version", 1..2);
         self.visitor.value(Slot::Field("version"), &Value::uint(u64::from(*version), 1));
+        self.member_at(at, "reserved", 2..GENL_HEADER_LEN);
         if *reserved != [0, 0] {
             let v = u64::from(u16::from_ne_bytes(*reserved));
             let hint = super::Hint::Hex;
             let value = Value::Uint { v, size: 2, order: Order::Host, hint };
             self.visitor.value(Slot::Field("reserved"), &value);
+            if self.checks() {
+                let what = "genlmsghdr.reserved";
+                self.issue(at.saturating_add(2), IssueKind::Reserved { what, v });
+            }
         }
         self.visitor.struct_end();
-        let Some(rest) = payload.get(GENL_HEADER_LEN..).filter(|rest| !rest.is_empty()) else {
+        if self.checks() && listed.is_none() && !self.is_alien() {
+            self.issue(at, IssueKind::UnknownCommand { number: command_number });
+        }
+        let rest = payload.get(GENL_HEADER_LEN..).unwrap_or(&[]);
+        if rest.is_empty() && !V::PLACES {
             return;
-        };
+        }
         let at = at.saturating_add(GENL_HEADER_LEN);
         if operation.is_some() {
             self.body(operation, header.flags, rest, at, scope);
@@ -59,6 +68,13 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);
         } else {
             self.nameless_body(header.ty, command_number, rest, at, scope);
+        }
+    }
+
+    fn member_at(&mut self, at: usize, name: &str, member: std::ops::Range<usize>) {
+        if V::PLACES {
+            let place = |n: usize| at.saturating_add(n);
+            self.visitor.member_at(name, place(member.start)..place(member.end));
         }
     }
 
@@ -126,7 +142,15 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             // What follows begins behind its padding, whatever somebody left there.
             used = wire::align(took.max(st.size.min(payload.len())));
         }
-        let Some(rest) = payload.get(used..).filter(|rest| !rest.is_empty()) else { return };
+        let rest = payload.get(used..).unwrap_or(&[]);
+        if rest.is_empty() {
+            if V::PLACES
+                && let Some(set) = body.set.and_then(|id| tables.set(id))
+            {
+                self.visitor.set_of(set);
+            }
+            return;
+        }
         let at = at.saturating_add(used);
         if self.hides_rest {
             return self.guarded(Slot::Plain, at, rest, Opaque::Unknown, true);

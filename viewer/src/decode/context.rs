@@ -20,6 +20,10 @@ pub(super) struct Decoder<'a, V> {
     pub(super) nlmsghdr: Nlmsghdr,
     /// The command, in a generic family.
     pub(super) command: Option<u8>,
+    /// Whether this is a request whose mistakes somebody wants to know.
+    pub(super) checked: bool,
+    /// Whether the kernel holds what is open to all its rules.
+    pub(super) strict: bool,
     /// Whether the attribute that is open says that its number is in network order.
     pub(super) net_order: bool,
     /// Whether strace names none of the attributes here.

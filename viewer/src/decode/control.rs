@@ -51,11 +51,14 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let said = if header.flags & CAPPED != 0 { 0 } else { request.len as usize };
         let len = said.max(HEADER_LEN).min(echo.len());
         let attrs = echo.get(len..).filter(|attrs| !attrs.is_empty());
+        let code = i32::from_ne_bytes(*error);
+        let capped = header.flags & CAPPED != 0;
+        self.explain(code, Some((echo, capped)), attrs.unwrap_or(&[]));
         self.visitor.list_begin(List::Group, attrs.is_some());
         let style = StructStyle::Members;
         let head = StructHead { name: "nlmsgerr", short: false, fixed_header: false, style };
         self.visitor.struct_begin(Slot::Plain, &head);
-        let errno = self.errno(i64::from(i32::from_ne_bytes(*error)));
+        let errno = self.errno(i64::from(code));
         let errno = self.own_error(protocol, request.ty, errno);
         self.visitor.value(Slot::Field("error"), &errno);
         self.visitor.field_begin("msg");
@@ -86,8 +89,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
             return self.wrong_size(Slot::Plain, at, payload, 4);
         };
         let rest = payload.get(4..).filter(|rest| !rest.is_empty());
-        let v = i32::from_ne_bytes(*error);
-        let v = i64::from(v);
+        let code = i32::from_ne_bytes(*error);
+        let attrs = rest.filter(|_| header.flags & ACK_TLVS != 0);
+        self.explain(code, None, attrs.unwrap_or(&[]));
+        let v = i64::from(code);
         let value = if V::STRACE {
             Value::Int { v, size: 4, order: Order::Host, hint: super::Hint::None }
         } else {

@@ -4,9 +4,23 @@ use super::message::GENERIC;
 use super::{Engine, Value};
 
 impl<'e> Engine<'e> {
+    /// Whether there is a spec of a protocol's messages.
+    #[must_use]
+    pub fn has_spec(&self, protocol: u32) -> bool {
+        protocol == GENERIC || self.registry.protocol(protocol).is_some()
+    }
+
     /// The generic family with this message type: the one that always has it, else as was learned.
     pub(super) fn generic_family(&self, ty: u16) -> Option<&'e str> {
         self.registry.reserved(ty).or_else(|| self.names.generic_family(ty))
+    }
+
+    /// Whether bytes are messages of a protocol, of which the last is not all there.
+    #[must_use]
+    pub fn is_cut(&self, protocol: u32, bytes: &[u8]) -> bool {
+        let tables = self.registry.protocol(protocol);
+        tables.is_none_or(|tables| tables.framed() && !tables.has_short_lengths())
+            && !super::is_whole(bytes)
     }
 
     /// A positive error number, or 0.

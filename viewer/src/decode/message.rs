@@ -1,5 +1,6 @@
 //! Messages: header, family, operation; what follows is [`super::body`]'s.
 
+use super::checks;
 use super::context::{Decoder, Scope};
 use super::value::Part;
 use super::{
@@ -19,6 +20,8 @@ pub(super) const MIN_TYPE: u16 = 0x10;
 pub(super) const ERROR: u16 = 2;
 /// `NLMSG_DONE`.
 pub(super) const DONE: u16 = 3;
+/// `NLM_F_DUMP`.
+pub(super) const DUMP: u16 = 0x300;
 /// Length of a `struct genlmsghdr`.
 pub(super) const GENL_HEADER_LEN: usize = 4;
 
@@ -72,6 +75,8 @@ pub fn wanted<V: Visitor>(
             direction,
             nlmsghdr: Nlmsghdr::default(),
             command: None,
+            checked: false,
+            strict: false,
             net_order: false,
             strace_unnamed: false,
             hides_rest: false,
@@ -105,6 +110,9 @@ pub fn wanted<V: Visitor>(
         let (at, bytes, why) = match step {
             Step::Element(found) => {
                 guarded = one(engine, protocol, direction, &found, part, 0, false, visitor);
+                if V::CHECKS && direction == Direction::Send {
+                    checks::check_message_padding(bytes, &found, visitor);
+                }
                 part = part.saturating_add(1);
                 continue;
             }
@@ -173,6 +181,8 @@ pub(super) fn one<V: Visitor>(
         direction,
         nlmsghdr: found.header,
         command: None,
+        checked: V::CHECKS && direction == Direction::Send && !echoed,
+        strict: false,
         net_order: false,
         strace_unnamed: false,
         hides_rest: false,
@@ -214,12 +224,13 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         let listed = operation.filter(|_| resolved.is_some_and(|r| !r.is_default));
         self.hides_rest = listed.is_none() && tables.is_guarded();
         let family = operation.and_then(|op| tables.family(op)).or(generic_family);
+        let flags = self.message_flags(protocol, &header, control, operation);
         self.visitor.message_begin(&MessageHead {
             at: found.at,
             part,
             header,
             ty: self.message_type(protocol, header.ty, generic_family, listed),
-            flags: self.message_flags(protocol, &header, control, operation),
+            flags,
             family,
             operation: listed.filter(|_| generic).map(|op| &*op.c_name),
             direction: self.direction,
@@ -237,6 +248,11 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         } else if found.cut {
             let have = found.payload.len().saturating_add(message::HEADER_LEN);
             self.issue(found.at, IssueKind::LengthTooLong { len: header.len, have });
+        }
+        if self.checks() {
+            self.check_header(found, &flags, control);
+            let dumps = usize::from(header.flags & DUMP == DUMP);
+            self.strict = listed.and_then(|op| op.strict.get(dumps)).is_some_and(|strict| *strict);
         }
         let at = found.at.saturating_add(message::HEADER_LEN);
         let scope = Scope::message(depth);

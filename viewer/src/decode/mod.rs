@@ -6,8 +6,10 @@
 mod asked;
 mod attrs;
 mod body;
+mod checks;
 mod context;
 mod control;
+mod explain;
 mod forms;
 mod heads;
 mod issue;
@@ -23,6 +25,7 @@ mod table;
 mod value;
 mod visitor;
 
+pub use explain::{Crumb, Culprit, Explanation, Limits, Listener, MAX_WALK_LEN, Missing};
 pub use issue::{Issue, IssueKind};
 pub use message::{Wanted, datagram, is_whole, wanted};
 pub use policy::Policy;
@@ -148,6 +151,11 @@ pub struct Asked<'a> {
 pub trait Requests {
     /// The request that the message with this header answers.
     fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>>;
+
+    /// The same of an error or acknowledgement, which echoes the header of its request.
+    fn asked_by(&self, answer: &Nlmsghdr, _echo: &Nlmsghdr) -> Option<Asked<'_>> {
+        self.asked(answer)
+    }
 
     /// Whether the message with this header answers what nobody asked, as far as all that was asked is
     /// known.

@@ -3,7 +3,7 @@
 use super::attrs::Elements;
 use super::context::{Decoder, Scope};
 use super::{IssueKind, MAX_DEPTH, Opaque, Slot, TextKind, Value, Visitor};
-use crate::spec::model::{Format, Kind, Selector, Union, When};
+use crate::spec::model::{AttrSet, Format, Kind, Selector, Union, When};
 use crate::wire;
 
 impl<'a, V: Visitor> Decoder<'a, V> {
@@ -132,6 +132,20 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 self.is_flag(if V::STRACE { &kinds.1 } else { &kinds.0 }, scope)
             }
             _ => false,
+        }
+    }
+
+    /// The set that attributes within would be of, were there any.
+    pub(super) fn set_within(&self, kind: &'a Kind, scope: &Scope<'a, '_>) -> Option<&'a AttrSet> {
+        match kind {
+            Kind::Nest(id) => self.tables.set(*id),
+            Kind::With(kind, _) => self.set_within(kind, scope),
+            Kind::Differs(kinds) => self.set_within(&kinds.0, scope),
+            Kind::Union(id) => match self.choose(self.tables.union(*id)?, &[], scope)? {
+                Format { header: None, kind: Kind::Nest(id), .. } => self.tables.set(*id),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -25,6 +25,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         if short {
             self.issue(at, IssueKind::ShortStruct { need: st.min_size, have: bytes.len() });
         }
+        if self.checks() {
+            self.check_struct(st, bytes, at, fixed_header);
+        }
         // An attribute's network order is that of its number, and the spec says a struct's.
         let outer = std::mem::replace(&mut self.net_order, false);
         let style = StructStyle::Members;
@@ -53,6 +56,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                 && let end = offset.saturating_add(usize::from(scalar.size))
                 && let Some(field) = bytes.get(offset..end)
             {
+                if V::PLACES {
+                    let at = at.saturating_add(offset)..at.saturating_add(end);
+                    self.visitor.member_at(&member.c_name, at);
+                }
                 self.number(Slot::Field(&member.c_name), scalar, field);
                 offset = end;
                 continue;
@@ -126,6 +133,10 @@ impl<'a, V: Visitor> Decoder<'a, V> {
     ) -> Option<usize> {
         let slot = Slot::Field(&member.c_name);
         let zero = |bytes: &[u8]| bytes.iter().all(|b| *b == 0);
+        if V::PLACES {
+            let len = self.len(st, member, rest, scope).unwrap_or(rest.len());
+            self.visitor.member_at(&member.c_name, at..at.saturating_add(len));
+        }
         if member.secret
             && let Some(len) = self.len(st, member, rest, scope).filter(|len| *len <= rest.len())
             && self.hides(slot, at, rest.get(..len)?)

@@ -19,7 +19,8 @@
 use std::ops::Range;
 
 use super::value::Value;
-use super::{Direction, Enum, Issue};
+use super::{Direction, Enum, Explanation, Issue};
+use crate::spec::model::AttrSet;
 use crate::wire::attr;
 pub use crate::wire::message::Nlmsghdr;
 
@@ -157,6 +158,15 @@ pub trait Visitor {
     /// Whether it wants to see messages' headers only.
     const HEADS_ONLY: bool = false;
 
+    /// Whether it wants to be told where members of structs stand, and what sets lists are of.
+    const PLACES: bool = false;
+
+    /// Whether it wants explanations of answers.
+    const EXPLAINS: bool = false;
+    /// Whether it wants to be told too what the kernel finds wrong with requests, or takes no notice of,
+    /// though it can be shown without a doubt.
+    const CHECKS: bool = false;
+
     /// Whether key material is shown. If not, it is [`Opaque::Secret`](super::Opaque::Secret).
     fn shows_secrets(&self) -> bool {
         false
@@ -186,6 +196,16 @@ pub trait Visitor {
     fn number_first(&mut self) {}
     /// A value.
     fn value(&mut self, _slot: Slot<'_>, _value: &Value<'_>) {}
+    /// The member that comes next stands at these offsets.
+    fn member_at(&mut self, _name: &str, _at: Range<usize>) {}
+    /// The attributes that come next, or that might, are of this set.
+    fn set_of(&mut self, _set: &AttrSet) {}
+    /// Whether a request of so many bytes may be walked through for an explanation.
+    fn may_walk(&mut self, _len: usize) -> bool {
+        true
+    }
+    /// Why the answer that has just begun is none that one hopes for.
+    fn explanation(&mut self, _explanation: &Explanation<'_>) {}
     /// Something odd about what was just shown or is about to be shown.
     fn issue(&mut self, _issue: &Issue) {}
 }

@@ -3,6 +3,7 @@
 //! `lines` visits a datagram, `frames` remembers what is open, `value` writes values; here is what
 //! stands around messages.
 
+mod explain;
 mod frames;
 mod lines;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use super::{CallRecord, Datagram, Output, Style, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine, Groups};
 use crate::state::{control, process::Process};
 use lines::{Lines, Scratch};
-use nlproto::function::Kind;
+use nlproto::function::{EXPLAINED, Kind};
 use nlproto::{Function, Origin, SockaddrNl};
 
 /// JSON Lines.
@@ -184,6 +185,9 @@ fn arguments(out: &mut Vec<u8>, names: Option<Groups<'_>>, record: &CallRecord<'
             let rest = kind & !socket_names::SOCK_TYPE_MASK;
             out.extend_from_slice(b",\"flags\":");
             flag_names(out, socket_names::SOCK_FLAGS, rest);
+            if call.head.flags & EXPLAINED != 0 {
+                out.extend_from_slice(b",\"explained\":true");
+            }
         }
         Function::Bind | Function::Connect | Function::Getsockname => {
             out.extend_from_slice(b",\"address\":");

@@ -8,6 +8,7 @@ use crate::state::process::Process;
 use nlproto::{Call, Function, Origin, Socket};
 use reply::Unanswered;
 
+pub mod check;
 mod errno_names;
 pub mod escape;
 mod guess;
@@ -18,6 +19,7 @@ pub mod reply;
 mod samples;
 pub mod socket_names;
 pub mod strace;
+pub mod summary;
 pub mod text;
 pub mod time;
 pub mod tree;
@@ -170,6 +172,8 @@ pub struct Format {
     pub about: &'static str,
     /// Makes one.
     pub make: fn(&Style) -> Box<dyn Output>,
+    /// How its summary is printed.
+    pub summary: summary::Form,
 }
 
 /// All formats; the first is the default.
@@ -178,15 +182,18 @@ pub const FORMATS: &[Format] = &[
         name: "tree",
         about: "for people: one block a message",
         make: |style| Box::new(tree::Tree::new(style)),
+        summary: summary::Form::Table,
     },
     Format {
         name: "strace",
         about: "the text that strace 7.2 prints for the same call",
         make: |style| Box::new(strace::Strace::new(style)),
+        summary: summary::Form::Table,
     },
     Format {
         name: "json",
         about: "JSON Lines, one object a message",
         make: |style| Box::new(json::Json::new(style)),
+        summary: summary::Form::Lines,
     },
 ];

@@ -42,7 +42,12 @@ impl<'a> Reply<'a> {
         if head.direction == Direction::Send || head.echoed {
             return None;
         }
-        let asked = engine.requests.asked(&head.header)?;
+        let is_error = head.control && head.header.ty == ERROR;
+        let echo = head.payload.get(4..).filter(|_| is_error).and_then(Nlmsghdr::read);
+        let asked = match echo {
+            Some(echo) => engine.requests.asked_by(&head.header, &echo),
+            None => engine.requests.asked(&head.header),
+        }?;
         let timed = asked.sent_ns != 0 && received_ns != 0;
         let latency_ns = timed.then(|| received_ns.saturating_sub(asked.sent_ns));
         let ends = matches!(head.header.ty, ERROR | DONE) && head.control;

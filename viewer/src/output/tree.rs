@@ -14,6 +14,7 @@
 //! `block` what follows, `rows` lines it up, `value` writes values, `life` the calls without a message.
 
 mod block;
+mod explain;
 mod head;
 mod life;
 mod rows;
@@ -21,6 +22,8 @@ mod rows;
 mod tests;
 mod value;
 mod visit;
+
+use std::collections::HashSet;
 
 use super::paint::{self, Paint, Role};
 use super::reply::{self, Unanswered, Why};
@@ -49,6 +52,8 @@ pub struct Tree {
     look: Look,
     clock: Clock,
     scratch: Scratch,
+    /// Processes that have been told how to get reasons for errors.
+    advised: HashSet<u64>,
 }
 
 impl Tree {
@@ -63,7 +68,8 @@ impl Tree {
             show_secrets: style.show_secrets,
             time: style.time,
         };
-        Self { look, clock: Clock::default(), scratch: Scratch::default() }
+        let (clock, scratch) = (Clock::default(), Scratch::default());
+        Self { look, clock, scratch, advised: HashSet::new() }
     }
 
     /// Shows one call; `feed` drives the visitor through the bytes it moved.
@@ -111,6 +117,11 @@ impl Tree {
         let mut block = Block::new(out, &self.look, &mut self.scratch, bytes, around);
         feed(&mut block);
         block.finish();
+        let is_unexplained = block.is_unexplained && !record.process.is_explained(call.head.fd);
+        if is_unexplained && self.advised.insert(record.process.key) {
+            let advice = b"      no reason given; --explain asks the kernel for one\n";
+            self.look.paint.put(out, Role::Dim, advice);
+        }
         if direction == Some(Direction::Receive)
             && call.head.msg_flags & socket_names::MSG_TRUNC != 0
         {
@@ -325,6 +336,7 @@ impl Output for Tree {
     }
 
     fn bye(&mut self, process: &Process, out: &mut Vec<u8>) {
+        self.advised.remove(&process.key);
         self.process_line(process, out, b"ends", Role::Kind);
         if process.lost > 0 {
             self.look.paint.with(out, Role::Warning, |out| {

@@ -1,69 +1,81 @@
-//! Times and sizes as people write them: three digits and a unit.
+//! Amounts as people read them: three digits or so, and a unit.
 
 use super::text;
 
-/// A time in nanoseconds: `420 ns`, `17.3 µs`, `1.20 ms`, `3.00 s`.
-pub fn duration(out: &mut Vec<u8>, ns: u64) {
-    scaled(out, ns, 1000, &["ns", "µs", "ms", "s"]);
-}
+const BYTES: &[&str] = &["B", "KB", "MB", "GB", "TB", "PB"];
+const TIMES: &[&str] = &["ns", "µs", "ms", "s"];
 
-/// A number of bytes: `96 B`, `11.3 KiB`, `1.20 MiB`.
+/// So many bytes.
 pub fn size(out: &mut Vec<u8>, len: u64) {
-    scaled(out, len, 1024, &["B", "KiB", "MiB", "GiB", "TiB"]);
+    scaled(out, len, BYTES);
 }
 
-fn scaled(out: &mut Vec<u8>, v: u64, step: u64, units: &[&str]) {
-    let (mut whole, mut rest, mut unit) = (v, 0, 0_usize);
-    while whole >= step && unit.saturating_add(1) < units.len() {
-        rest = whole % step;
-        whole /= step;
-        unit = unit.saturating_add(1);
+/// So many nanoseconds.
+pub fn duration(out: &mut Vec<u8>, ns: u64) {
+    scaled(out, ns, TIMES);
+}
+
+/// An amount in the first unit of which there are less than a thousand. Each unit is a thousand of the
+/// one before.
+fn scaled(out: &mut Vec<u8>, amount: u64, units: &[&str]) {
+    let amount = u128::from(amount);
+    let mut scale = 1_u128;
+    for (at, unit) in units.iter().enumerate() {
+        let is_last = at.saturating_add(1) == units.len();
+        let whole = (amount + scale / 2) / scale;
+        if whole < 1000 || is_last {
+            let tenths = (amount * 10 + scale / 2) / scale;
+            if scale > 1 && tenths < 1000 {
+                text::decimal(out, tenths / 10);
+                out.push(b'.');
+                text::decimal(out, tenths % 10);
+            } else {
+                text::decimal(out, whole);
+            }
+            out.push(b' ');
+            return out.extend_from_slice(unit.as_bytes());
+        }
+        scale = scale.saturating_mul(1000);
     }
-    text::decimal(out, whole);
-    let digits = match whole {
-        _ if unit == 0 => 0,
-        0..=9 => 2,
-        10..=99 => 1,
-        _ => 0,
-    };
-    if digits > 0 {
-        out.push(b'.');
-        // Cut, not rounded, so that 1.999 is no 2.00 beside a 1.
-        let scale = if digits == 2 { 100 } else { 10 };
-        text::padded(out, rest * scale / step, digits);
-    }
-    out.push(b' ');
-    out.extend_from_slice(units.get(unit).unwrap_or(&"").as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn three_digits_and_a_unit() {
-        for (ns, text) in [
-            (0, "0 ns"),
-            (999, "999 ns"),
-            (1000, "1.00 µs"),
-            (17_399, "17.3 µs"),
-            (999_999, "999 µs"),
-            (1_204_000, "1.20 ms"),
-            (3_000_000_000, "3.00 s"),
-            (7_200_000_000_000, "7200 s"),
+    fn amounts_keep_three_digits() {
+        for (len, wanted) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 KB"),
+            (11_349, "11.3 KB"),
+            (99_949, "99.9 KB"),
+            (99_950, "100 KB"),
+            (999_499, "999 KB"),
+            (999_500, "1.0 MB"),
+            (u64::MAX, "18447 PB"),
         ] {
-            assert_eq!(written(|out| duration(out, ns)), text);
+            assert_eq!(text(|out| size(out, len)), wanted);
         }
-        for (len, text) in
-            [(96, "96 B"), (1023, "1023 B"), (11_600, "11.3 KiB"), (1 << 21, "2.00 MiB")]
-        {
-            assert_eq!(written(|out| size(out, len)), text);
+    }
+
+    #[test]
+    fn times_end_with_seconds() {
+        for (ns, wanted) in [
+            (950, "950 ns"),
+            (84_321, "84.3 µs"),
+            (1_234_567, "1.2 ms"),
+            (61_000_000_000, "61.0 s"),
+        ] {
+            assert_eq!(text(|out| duration(out, ns)), wanted);
         }
+        assert_eq!(text(|out| duration(out, u64::MAX)), "18446744074 s");
     }
 }

@@ -48,18 +48,25 @@ pub struct Running {
     waiter: JoinHandle<io::Result<ExitStatus>>,
 }
 
-/// Starts a program whose records go to `socket`; `preload` is the shim, None where preloading it
-/// would keep the program from starting. `stop` hears when it has ended.
+/// How a program is to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// What was found out about it.
+    pub findings: &'a Findings,
+    /// Where its records go.
+    pub socket: &'a Path,
+    /// The shim; None where preloading it would keep the program from starting.
+    pub preload: Option<&'a Path>,
+    /// Whether the kernel is to give reasons for errors.
+    pub explain: bool,
+}
+
+/// Starts a program. `stop` hears when it has ended.
 ///
 /// # Errors
 /// There is no such program, or it cannot be run.
-pub fn start(
-    command: &[OsString],
-    findings: &Findings,
-    socket: &Path,
-    preload: Option<&Path>,
-    stop: UnixStream,
-) -> Result<Running, Error> {
+pub fn start(command: &[OsString], start: &Start<'_>, stop: UnixStream) -> Result<Running, Error> {
+    let Start { findings, socket, preload, explain } = *start;
     let mut environment = vec![(OsString::from("NLHOOK_SOCKET"), socket.into())];
     if let Some(shim) = preload {
         let before = std::env::var_os("LD_PRELOAD");
@@ -69,6 +76,9 @@ pub fn start(
         if std::env::var_os(name).is_none() {
             environment.push((name.into(), value.into()));
         }
+    }
+    if explain {
+        environment.push(("NLHOOK_EXPLAIN".into(), "1".into()));
     }
     if findings.asan {
         let options = std::env::var_os("ASAN_OPTIONS");

@@ -158,6 +158,8 @@ impl Ring {
 
     fn take_records(&mut self, room: &mut [u8], now: Instant, at_end: bool) -> Result<Turn, Error> {
         let mut turn = Turn::default();
+        // When nobody has it mapped, nothing is in the making.
+        let at_end = at_end || self.end.is_some();
         // One lap: who writes as fast as we read, if only empty records, keeps nobody else waiting.
         let stop = self.consumer.head().wrapping_add(self.map.layout().granules());
         while self.end != Some(self.consumer.head()) {

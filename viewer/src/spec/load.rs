@@ -40,7 +40,6 @@ pub(super) fn builtin(spec: &Builtin) -> Result<File, Error> {
 const OF_NO_USE: &[&str] = &[
     "doc",
     "flags",
-    "dont-validate",
     "pre",
     "post",
     "config-cond",

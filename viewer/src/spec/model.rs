@@ -13,7 +13,8 @@ mod words;
 use std::collections::BTreeMap;
 
 pub use attrs::{
-    Attr, AttrSet, ElementHeader, Format, Kind, PairStyle, Renamed, Selector, Side, Union, When,
+    Attr, AttrSet, Checks, ElementHeader, Format, Kind, PairStyle, Renamed, Selector, Side, Union,
+    When,
 };
 pub use enums::{Entry, Enum};
 pub use keys::{Form, Keys};
@@ -74,6 +75,8 @@ pub struct Tables {
     pub(super) no_control: bool,
     /// Whether the length of a message that was received may leave out its header.
     pub(super) short_lengths: bool,
+    /// Whether the kernel passes over messages without NLM_F_REQUEST.
+    pub(super) request_flag: bool,
     /// Whether any message holds key material.
     pub(super) guarded: bool,
     /// What to call an unknown message type.
@@ -218,6 +221,12 @@ impl Tables {
     #[must_use]
     pub const fn has_short_lengths(&self) -> bool {
         self.short_lengths
+    }
+
+    /// Whether the kernel passes over messages without NLM_F_REQUEST, and over netlink's own.
+    #[must_use]
+    pub const fn takes_requests(&self) -> bool {
+        self.request_flag
     }
 
     /// Whether any message holds key material.

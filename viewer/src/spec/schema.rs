@@ -68,6 +68,7 @@ pub(super) struct File {
     pub(super) type_shift: Option<u8>,
     pub(super) control_messages: Option<bool>,
     pub(super) length_without_header: Option<bool>,
+    pub(super) request_flag: Option<bool>,
     pub(super) framing: Option<String>,
     pub(super) payload: Option<Payload>,
     pub(super) definitions: Vec<Definition>,
@@ -212,7 +213,8 @@ pub(super) struct Item {
     pub(super) side: Option<String>,
     pub(super) secret: Option<bool>,
     pub(super) strace: Option<StraceForm>,
-    pub(super) checks: Option<serde_json::Value>,
+    pub(super) checks: Option<Checks>,
+    pub(super) dont_validate: Option<Vec<String>>,
     pub(super) len: Option<Scalar>,
     pub(super) len_in: Option<String>,
     pub(super) zero_fill: Option<bool>,
@@ -233,6 +235,20 @@ pub(super) struct Item {
     pub(super) bits: Vec<Bits>,
     pub(super) range: Option<[i64; 2]>,
     pub(super) default: Option<bool>,
+}
+
+/// What the kernel checks an attribute by.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct Checks {
+    pub(super) min: Option<Scalar>,
+    pub(super) max: Option<Scalar>,
+    pub(super) min_len: Option<Scalar>,
+    pub(super) max_len: Option<Scalar>,
+    pub(super) exact_len: Option<Scalar>,
+    pub(super) flags_mask: Option<Scalar>,
+    pub(super) unterminated_ok: Option<bool>,
+    pub(super) sparse: Option<bool>,
 }
 
 /// What follows a fixed header: a word, or any form that an attribute can have.
@@ -280,6 +296,7 @@ pub(super) struct Operations {
     pub(super) unknown_label: Option<String>,
     pub(super) class: Option<String>,
     pub(super) errors: Option<String>,
+    pub(super) dont_validate: Option<Vec<String>>,
     pub(super) strace: Option<StraceBody>,
     pub(super) list: Vec<Operation>,
     pub(super) default: Option<Operation>,
@@ -297,6 +314,7 @@ pub(super) struct Operation {
     pub(super) payload: Option<Payload>,
     pub(super) payload_len: Option<String>,
     pub(super) header_flags: Option<String>,
+    pub(super) dont_validate: Option<Vec<String>>,
     pub(super) r#do: Option<Exchange>,
     pub(super) dump: Option<Exchange>,
     pub(super) notify: Option<String>,

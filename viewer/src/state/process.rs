@@ -2,8 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use nlproto::function::Kind;
-use nlproto::{Call, Function, Hello, Socket};
+use nlproto::function::{EXPLAINED, Kind};
+use nlproto::{Call, Function, Hello, Origin, Socket};
+
+/// `SOL_NETLINK`, and its `NETLINK_EXT_ACK`.
+const SOL_NETLINK: i32 = 270;
+const EXT_ACK: i32 = 11;
 
 /// Bytes kept of each text of a Hello, so that many processes take little memory.
 const MAX_TEXT_LEN: usize = 4096;
@@ -39,6 +43,8 @@ pub struct Process {
     pub sockets: HashMap<i32, Socket>,
     /// Those of them that were made before our eyes and have no port id yet.
     unbound: HashSet<i32>,
+    /// Those whose errors the kernel explains, by inode, else by descriptor.
+    explained: HashSet<u64>,
     /// Records of it that were lost so far.
     pub lost: u64,
 }
@@ -63,6 +69,7 @@ impl Process {
             shim: text(hello.shim),
             sockets: HashMap::new(),
             unbound: HashSet::new(),
+            explained: HashSet::new(),
             lost: 0,
         }
     }
@@ -104,8 +111,43 @@ impl Process {
         self.sockets.iter().any(|(other, s)| *other != fd && s.inode == socket.inode)
     }
 
+    /// Whether the kernel explains errors on a socket, as far as it was seen to be asked for that.
+    #[must_use]
+    pub fn is_explained(&self, fd: i32) -> bool {
+        self.explained.contains(&self.place(fd))
+    }
+
+    /// What tells a socket from others, also where a descriptor was duplicated.
+    fn place(&self, fd: i32) -> u64 {
+        let inode = self.sockets.get(&fd).map(|socket| socket.inode).filter(|inode| *inode != 0);
+        inode.unwrap_or_else(|| u64::from(fd.unsigned_abs()))
+    }
+
+    /// Learns whether errors on a call's socket are explained from now on.
+    fn notice_explained(&mut self, call: &Call<'_>) {
+        let head = &call.head;
+        if head.errno != 0 {
+            return;
+        }
+        let on = match Function::from_number(Origin::split(head.function).0) {
+            Some(Function::Socket) => head.flags & EXPLAINED != 0,
+            Some(Function::Close) => false,
+            Some(Function::Setsockopt) if matches!(head.args, [SOL_NETLINK, EXT_ACK, _]) => {
+                call.payload.iter().any(|byte| *byte != 0)
+            }
+            _ => return,
+        };
+        let place = self.place(head.fd);
+        if on {
+            self.explained.insert(place)
+        } else {
+            self.explained.remove(&place)
+        };
+    }
+
     /// Learns from a call that has been shown what is known of its socket.
     pub(super) fn after(&mut self, call: &Call<'_>) {
+        self.notice_explained(call);
         let head = &call.head;
         let Some(function) = Function::from_number(head.function) else { return };
         let succeeded = head.errno == 0;
@@ -132,6 +174,7 @@ impl Process {
     pub(super) fn inherit(&mut self, parent: &Self) {
         self.sockets.clone_from(&parent.sockets);
         self.unbound.clone_from(&parent.unbound);
+        self.explained.clone_from(&parent.explained);
     }
 
     /// A time of its `CLOCK_MONOTONIC` as nanoseconds since 1970.
@@ -188,6 +231,30 @@ mod tests {
         // One that was there before us.
         process.sockets.insert(3, socket(70));
         assert_eq!(process.portid_before(3), Some(70));
+    }
+
+    #[test]
+    fn whether_errors_are_explained() {
+        let call = |function, flags, args, payload| {
+            let function = function as u32;
+            let head = nlproto::CallHead { function, fd: 3, flags, args, ..Default::default() };
+            Call { head, iov_lens: &[], name: &[], control: &[], payload }
+        };
+        let option = |value| call(Function::Setsockopt, 0, [270, 11, 4], value);
+        let mut process = Process::unknown(1);
+        assert!(!process.is_explained(3));
+        process.after(&option(&[1, 0, 0, 0]));
+        assert!(process.is_explained(3) && !process.is_explained(4));
+        process.after(&option(&[0, 0, 0, 0]));
+        assert!(!process.is_explained(3));
+        process.after(&call(Function::Setsockopt, 0, [270, 10, 4], &[1, 0, 0, 0]));
+        assert!(!process.is_explained(3));
+        // The shim has done it.
+        process.after(&call(Function::Socket, EXPLAINED, [16, 3, 0], &[]));
+        let mut child = Process::unknown(2);
+        child.inherit(&process);
+        process.after(&call(Function::Close, 0, [0; 3], &[]));
+        assert!(!process.is_explained(3) && child.is_explained(3));
     }
 
     #[test]

@@ -7,13 +7,9 @@
 //!
 //! ```text
 //! sent ──► requests (oldest … newest) ──► what is forgotten
-//!              ▲ by (socket, sequence number)
+//!              ▲ by (socket, sequence number): the newest of that number
 //! received ────┘ counts answers, notes the end
 //! ```
-//!
-//! Programs may use a number again before the first request of that number is answered, or always the
-//! same. The kernel answers one after another, so an answer is to the oldest that it still owes an end;
-//! where it owes none, to the newest. An error echoes its request's header, which goes before that.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -91,8 +87,6 @@ pub struct Moved {
 #[derive(Debug, Default)]
 pub struct Request {
     key: Option<Key>,
-    /// The number of the next one with the same key.
-    next: Option<u64>,
     /// The key of the process that sent it; 0 where there is none.
     pub process: u64,
     /// The socket's descriptor there; -1 where there is none.
@@ -119,6 +113,8 @@ pub struct Request {
     pub is_interrupted: bool,
     /// Whether it was told that nothing will end it any more.
     is_given_up: bool,
+    /// The number of the one before it with the same key, which had not ended then.
+    before: Option<u64>,
     /// How it ended.
     pub end: Option<End>,
     bytes: Vec<u8>,
@@ -131,14 +127,20 @@ impl Request {
         &self.bytes
     }
 
-    /// Whether the kernel owes it an end: an acknowledgement, a dump's end, or the one answer that a
-    /// request of its type always has.
+    /// Whether the kernel owed it an end before this record came: an acknowledgement, a dump's end, or
+    /// the one answer that a request of its type always has.
     #[must_use]
-    pub const fn is_owed(&self) -> bool {
+    pub fn is_owed(&self, record: u64) -> bool {
         let gets = self.protocol == NETLINK_ROUTE && is_get(&self.header);
-        self.end.is_none()
+        self.end.is_none_or(|end| end.record == record)
             && !self.is_given_up
             && (self.is_dump || gets || self.header.flags & ACK != 0)
+    }
+
+    /// Whether an error's or acknowledgement's echo is its header.
+    fn is_echoed(&self, echo: &Nlmsghdr) -> bool {
+        let own = &self.header;
+        (own.ty, own.flags, own.seq, own.len) == (echo.ty, echo.flags, echo.seq, echo.len)
     }
 }
 
@@ -169,19 +171,6 @@ pub enum Ending {
 /// A request by its socket and sequence number.
 type Key = (Place, u32);
 
-/// The requests with one key, each of which knows the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Chain {
-    /// The number of the oldest that may be owed an end: none before it is.
-    front: u64,
-    newest: u64,
-}
-
-/// Most answered requests that are remembered of one record, which seldom answers more than one.
-const MAX_ANSWERED: usize = 64;
-/// How many requests of one number are compared with the header that an error echoes.
-const MAX_COMPARED: usize = 64;
-
 /// The requests.
 #[derive(Debug, Default)]
 pub struct Requests {
@@ -189,24 +178,17 @@ pub struct Requests {
     kept: VecDeque<Request>,
     /// How many have been forgotten: the number of the oldest one that is kept.
     forgotten: u64,
-    by_key: HashMap<Key, Chain>,
+    by_key: HashMap<Key, u64>,
     total_len: usize,
-    /// What the messages of the record at hand answer.
-    answered: Vec<(Key, u64)>,
+    /// Where the last answer's request was: a dump's answers come in a row.
+    last: Option<(Key, u64)>,
     /// Sockets of which all requests are known, as they were made before our eyes.
     whole: HashSet<Place>,
 }
 
 impl Requests {
-    /// A record begins: what the one before answered is settled. One that is sent or received says so
-    /// itself; to be called for others.
-    pub fn begin(&mut self) {
-        self.answered.clear();
-    }
-
     /// Remembers the requests among the messages that were sent.
     pub fn sent(&mut self, moved: &Moved, bytes: &[u8]) {
-        self.begin();
         let mut part = 0;
         for step in Messages::new(bytes) {
             let Step::Element(message) = step else { continue };
@@ -220,16 +202,15 @@ impl Requests {
 
     /// Learns from the messages that were received how requests go on and end.
     pub fn received(&mut self, moved: &Moved, bytes: &[u8]) {
-        self.begin();
         if self.by_key.is_empty() {
             return;
         }
         for step in Messages::new(bytes) {
             let Step::Element(message) = step else { continue };
             let key = (moved.place, message.header.seq);
-            let Some(number) = self.answered(key).or_else(|| self.awaited(key, &message)) else {
-                continue;
-            };
+            let echo = (message.header.ty == ERROR).then(|| message.payload.get(4..));
+            let echo = echo.flatten().and_then(Nlmsghdr::read);
+            let Some(number) = self.number(key, echo.as_ref(), moved.record) else { continue };
             let Some(request) = self.get_mut(number) else { continue };
             if !request.is_answered_by(&message.header, moved.portid) {
                 continue;
@@ -238,20 +219,19 @@ impl Requests {
             request.answers_len = request.answers_len.saturating_add(u64::from(message.header.len));
             request.is_dump |= message.header.flags & MULTI != 0;
             request.is_interrupted |= message.header.flags & DUMP_INTR != 0;
-            if let Some(how) = request.ending(&message) {
+            let how = request.ending(&message);
+            if let Some(how) = how {
                 request.end = Some(End { record: moved.record, at_ns: moved.at_ns, how });
             }
-            if self.answered.len() < MAX_ANSWERED && self.answered(key).is_none() {
-                self.answered.push((key, number));
-            }
+            let goes_on = how.is_none() && request.before.is_none() && request.is_dump;
+            self.last = goes_on.then_some((key, number));
         }
     }
 
-    /// The requests as answers on a socket see them. `portid` is the socket's own, 0 where it is not
-    /// known; to a multicast message nothing was asked.
+    /// The requests as the answers that were moved see them; to a multicast message nothing was asked.
     #[must_use]
-    pub const fn scope(&self, place: Place, portid: u32, sender: Sender) -> Scope<'_> {
-        Scope { requests: self, place, portid, sender }
+    pub const fn scope(&self, moved: &Moved, sender: Sender) -> Scope<'_> {
+        Scope { requests: self, moved: *moved, sender }
     }
 
     /// A socket has been made, so that all its requests will be known.
@@ -278,21 +258,24 @@ impl Requests {
             request.process == process && (place.is_none() || place == at)
         };
         for request in self.kept.iter_mut().filter(is_its) {
-            if request.is_owed() {
+            if request.is_owed(u64::MAX) {
                 each(request);
             }
             request.is_given_up = true;
         }
     }
 
-    /// The request that an answer on a socket is to: of the record at hand what [`Self::received`] has
-    /// found, else the one with its sequence number whose turn it is.
+    /// The request with an answer's sequence number on its socket. If there are several, answers come in
+    /// their order; errors and acknowledgements say by an `echo` of its header which it is.
     #[must_use]
-    pub fn find(&self, place: Place, answer: &Nlmsghdr, portid: u32) -> Option<&Request> {
-        let key = (place, answer.seq);
-        let number = self.answered(key).or_else(|| self.first_owed(*self.by_key.get(&key)?));
-        let request = self.get(number?)?;
-        Some(request).filter(|request| request.is_answered_by(answer, portid))
+    pub fn find(
+        &self,
+        moved: &Moved,
+        answer: &Nlmsghdr,
+        echo: Option<&Nlmsghdr>,
+    ) -> Option<&Request> {
+        let request = self.get(self.number((moved.place, answer.seq), echo, moved.record)?)?;
+        Some(request).filter(|request| request.is_answered_by(answer, moved.portid))
     }
 
     /// All that are kept, the oldest first.
@@ -305,44 +288,32 @@ impl Requests {
         *self = Self::default();
     }
 
-    /// What messages of the record at hand with this key answer, if any did.
-    fn answered(&self, key: Key) -> Option<u64> {
-        let found = |of: &&(Key, u64)| of.0 == key;
-        // A dump's answers come in a row.
-        self.answered
-            .last()
-            .filter(found)
-            .or_else(|| self.answered.iter().find(found))
-            .map(|of| of.1)
-    }
-
-    /// The request that waits for an answer.
-    fn awaited(&mut self, key: Key, answer: &Message<'_>) -> Option<u64> {
-        let chain = *self.by_key.get(&key)?;
-        let front = self.first_owed(chain)?;
-        if let Some(chain) = self.by_key.get_mut(&key) {
-            chain.front = front;
+    /// The request that an answer in this record is to.
+    fn number(&self, key: Key, echo: Option<&Nlmsghdr>, record: u64) -> Option<u64> {
+        /// Requests with one sequence number that are looked at: programs that give all the same one
+        /// and ask for nothing to be acknowledged leave them all open.
+        const MAX_ALIKE: usize = 64;
+        match self.last {
+            Some((last, number)) if last == key && echo.is_none() => return Some(number),
+            _ => {}
         }
-        if front == chain.newest || answer.header.ty != ERROR {
-            return Some(front);
+        let newest = *self.by_key.get(&key)?;
+        let (mut open, mut ended) = (None, None);
+        let mut next = Some(newest);
+        for _ in 0..MAX_ALIKE {
+            let Some(number) = next else { break };
+            let Some(request) = self.get(number) else { break };
+            let is_open = request.end.is_none_or(|end| end.record == record);
+            let is_likely = echo.is_some() || number == newest || request.is_owed(record);
+            if echo.is_none_or(|echo| request.is_echoed(echo)) {
+                if is_open && is_likely {
+                    open = Some(number);
+                }
+                ended = ended.or(Some(number));
+            }
+            next = request.before;
         }
-        let echoed = answer.payload.get(4..).and_then(Nlmsghdr::read);
-        let is_echoed = |number: &u64| {
-            self.get(*number)
-                .is_some_and(|request| request.end.is_none() && Some(request.header) == echoed)
-        };
-        Some(self.chain(front).take(MAX_COMPARED).find(is_echoed).unwrap_or(front))
-    }
-
-    /// The oldest request of a chain that is owed an end, else the newest.
-    fn first_owed(&self, chain: Chain) -> Option<u64> {
-        let is_owed = |number: &u64| self.get(*number).is_some_and(Request::is_owed);
-        Some(self.chain(chain.front).find(is_owed).unwrap_or(chain.newest))
-    }
-
-    /// The numbers of the requests of a chain from one on.
-    fn chain(&self, from: u64) -> impl Iterator<Item = u64> {
-        std::iter::successors(Some(from), |number| self.get(*number)?.next)
+        open.or(ended)
     }
 
     fn get(&self, number: u64) -> Option<&Request> {
@@ -372,17 +343,12 @@ impl Requests {
         self.total_len = self.total_len.saturating_add(kept.len());
         let key = (moved.place, header.seq);
         let number = self.forgotten.saturating_add(self.kept.len() as u64);
-        let chain = self.by_key.get(&key).copied();
-        if let Some(last) = chain.and_then(|chain| self.get_mut(chain.newest)) {
-            last.next = Some(number);
-        }
-        let front = chain.and_then(|chain| {
-            self.chain(chain.front).find(|at| self.get(*at).is_some_and(Request::is_owed))
-        });
-        self.by_key.insert(key, Chain { front: front.unwrap_or(number), newest: number });
+        let before = self.by_key.insert(key, number);
+        let is_open = |before: &u64| self.get(*before).is_some_and(|r| r.end.is_none());
+        let before = before.filter(is_open);
+        self.last = None;
         self.kept.push_back(Request {
             key: Some(key),
-            next: None,
             process: moved.process,
             fd: moved.fd,
             protocol: moved.protocol,
@@ -396,6 +362,7 @@ impl Requests {
             answers_len: 0,
             is_interrupted: false,
             is_given_up: false,
+            before,
             end: None,
             bytes,
         });
@@ -405,15 +372,14 @@ impl Requests {
     fn forget(&mut self) -> Option<Vec<u8>> {
         let oldest = self.kept.pop_front()?;
         if let Some(key) = oldest.key {
-            match (self.by_key.get_mut(&key), oldest.next) {
-                (Some(chain), Some(next)) if chain.front == self.forgotten => chain.front = next,
-                (Some(_), None) => drop(self.by_key.remove(&key)),
-                _ => {}
+            if self.by_key.get(&key) == Some(&self.forgotten) {
+                self.by_key.remove(&key);
             }
             if oldest.end.is_none() {
                 self.whole.remove(&key.0);
             }
         }
+        self.last = None;
         self.forgotten = self.forgotten.saturating_add(1);
         self.total_len = self.total_len.saturating_sub(oldest.bytes.len());
         Some(oldest.bytes)
@@ -471,17 +437,16 @@ pub enum Sender {
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'r> {
     requests: &'r Requests,
-    place: Place,
-    portid: u32,
+    moved: Moved,
     sender: Sender,
 }
 
-impl decode::Requests for Scope<'_> {
-    fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
+impl<'r> Scope<'r> {
+    fn answered(&self, answer: &Nlmsghdr, echo: Option<&Nlmsghdr>) -> Option<Asked<'r>> {
         if self.sender == Sender::Group {
             return None;
         }
-        let request = self.requests.find(self.place, answer, self.portid)?;
+        let request = self.requests.find(&self.moved, answer, echo)?;
         Some(Asked {
             record: request.record,
             part: request.part,
@@ -493,14 +458,24 @@ impl decode::Requests for Scope<'_> {
             is_interrupted: request.is_interrupted,
         })
     }
+}
+
+impl decode::Requests for Scope<'_> {
+    fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
+        self.answered(answer, None)
+    }
+
+    fn asked_by(&self, answer: &Nlmsghdr, echo: &Nlmsghdr) -> Option<Asked<'_>> {
+        self.answered(answer, Some(echo))
+    }
 
     fn is_unasked(&self, answer: &Nlmsghdr) -> bool {
         matches!(self.sender, Sender::Kernel | Sender::Unknown)
             // What the kernel says by itself is from no port.
             && answer.portid != 0
-            && answer.portid == self.portid
-            && self.requests.whole.contains(&self.place)
-            && self.requests.find(self.place, answer, self.portid).is_none()
+            && answer.portid == self.moved.portid
+            && self.requests.whole.contains(&self.moved.place)
+            && self.requests.find(&self.moved, answer, None).is_none()
     }
 }
 

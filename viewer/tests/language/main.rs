@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and these helpers are a test's"
 )]
 
+mod checks;
 mod context;
 mod errors;
 mod numbers;
@@ -22,6 +23,16 @@ use nlview::spec::Registry;
 /// `NETLINK_GENERIC`, and the number that the specs' family has there.
 const GENERIC: u32 = 16;
 const FAMILY: u16 = 40;
+
+const STYLE: Style = Style {
+    color: false,
+    string_limit: 9999,
+    hex: false,
+    time: TimeStyle::None,
+    width: None,
+    show_secrets: false,
+    descriptors: Descriptors::Number,
+};
 
 struct Known;
 
@@ -68,18 +79,9 @@ fn print(registry: &Registry, format: &str, datagram: (u32, Direction, &[u8])) -
 fn print_with(engine: &Engine<'_>, format: &str, datagram: (u32, Direction, &[u8])) -> String {
     let (protocol, direction, bytes) = datagram;
     let format = FORMATS.iter().find(|f| f.name == format).unwrap();
-    let style = Style {
-        color: false,
-        string_limit: 9999,
-        hex: false,
-        time: TimeStyle::None,
-        width: None,
-        show_secrets: false,
-        descriptors: Descriptors::Number,
-    };
     let mut out = Vec::new();
     let datagram = Datagram { protocol, direction, bytes, record: 1, wanted: Wanted::All };
-    (format.make)(&style).datagram(engine, &datagram, &mut out);
+    (format.make)(&STYLE).datagram(engine, &datagram, &mut out);
     String::from_utf8(out).unwrap()
 }
 

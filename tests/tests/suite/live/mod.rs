@@ -6,10 +6,13 @@ pub(crate) mod conversations;
 mod decoded;
 mod families;
 mod generic;
+mod lint;
 mod listening;
 mod nfnetlink;
 mod nftables;
+mod refusals;
 mod strace;
+mod summary;
 mod transparency;
 
 use std::process::Command;

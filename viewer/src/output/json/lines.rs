@@ -6,8 +6,8 @@
 use super::frames::{Frame, Key, Keys, Name, top};
 use super::value;
 use crate::decode::{
-    AttrHead, Direction, Engine, Issue, List, MessageHead, Slot, StructHead, StructStyle, Value,
-    Visitor,
+    AttrHead, Direction, Engine, Explanation, Issue, List, MAX_WALK_LEN, MessageHead, Slot,
+    StructHead, StructStyle, Value, Visitor,
 };
 use crate::output::reply::{Dump, Reply};
 use crate::output::{escape, text};
@@ -18,13 +18,15 @@ pub(super) struct Scratch {
     /// What begins every line of a call, up to its record.
     pub(super) front: Vec<u8>,
     issues: Vec<u8>,
-    frames: Vec<Frame>,
+    /// The key of this name, while the keys before it are being written.
+    pub(super) explanation: Vec<u8>,
+    pub(super) frames: Vec<Frame>,
 }
 
 /// Prints a datagram's messages.
 pub(super) struct Lines<'l> {
-    out: &'l mut Vec<u8>,
-    scratch: &'l mut Scratch,
+    pub(super) out: &'l mut Vec<u8>,
+    pub(super) scratch: &'l mut Scratch,
     show_secrets: bool,
     engine: &'l Engine<'l>,
     /// `CLOCK_MONOTONIC` after the datagram was received, in nanoseconds; 0 where it is not known.
@@ -33,6 +35,8 @@ pub(super) struct Lines<'l> {
     open: bool,
     /// Whether that line is netlink's own: an acknowledgement, an error, a dump's end.
     control: bool,
+    /// How many bytes of requests may yet be walked through to explain answers.
+    walk_left: usize,
 }
 
 impl<'l> Lines<'l> {
@@ -45,7 +49,10 @@ impl<'l> Lines<'l> {
     ) -> Self {
         scratch.frames.clear();
         scratch.issues.clear();
-        Self { out, scratch, show_secrets, engine, received_ns, open: false, control: false }
+        scratch.explanation.clear();
+        let walk_left = MAX_WALK_LEN;
+        let (open, control) = (false, false);
+        Self { out, scratch, show_secrets, engine, received_ns, open, control, walk_left }
     }
 
     /// Ends a line of what stands outside of any message.
@@ -69,6 +76,8 @@ impl<'l> Lines<'l> {
     }
 
     fn end_line(&mut self) {
+        self.out.extend_from_slice(&self.scratch.explanation);
+        self.scratch.explanation.clear();
         self.out.extend_from_slice(b",\"issues\":[");
         self.out.extend_from_slice(&self.scratch.issues);
         self.out.extend_from_slice(b"]}\n");
@@ -84,7 +93,7 @@ impl<'l> Lines<'l> {
     }
 
     /// Closes the innermost frame; false if there is none.
-    fn pop(&mut self) -> bool {
+    pub(super) fn pop(&mut self) -> bool {
         let out = &mut *self.out;
         match self.scratch.frames.pop() {
             Some(Frame::Message { keys }) => {
@@ -349,6 +358,8 @@ pub(super) fn error(out: &mut Vec<u8>, name: Option<&str>, number: i32) {
 }
 
 impl Visitor for Lines<'_> {
+    const EXPLAINS: bool = true;
+
     fn shows_secrets(&self) -> bool {
         self.show_secrets
     }
@@ -494,6 +505,16 @@ impl Visitor for Lines<'_> {
         if in_element {
             self.out.push(b'}');
         }
+    }
+
+    fn may_walk(&mut self, len: usize) -> bool {
+        let left = self.walk_left.checked_sub(len);
+        self.walk_left = left.unwrap_or(self.walk_left);
+        left.is_some()
+    }
+
+    fn explanation(&mut self, explanation: &Explanation<'_>) {
+        self.explain(explanation);
     }
 
     fn issue(&mut self, issue: &Issue) {

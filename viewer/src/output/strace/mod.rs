@@ -8,6 +8,7 @@ mod call;
 mod control;
 mod lexical;
 mod text;
+mod value;
 
 use self::call::Arguments;
 use self::text::{Level, Text};

@@ -8,7 +8,7 @@ use super::Look;
 use super::head::{self, Message};
 use super::rows::Rows;
 use super::value;
-use crate::decode::{Direction, Engine, MessageHead, Slot, Value};
+use crate::decode::{Direction, Engine, MAX_WALK_LEN, MessageHead, Slot, Value};
 use crate::output::paint::Role;
 use crate::output::reply::{self, Dump, Reply};
 use crate::output::{escape, text};
@@ -19,10 +19,8 @@ pub(super) const NLMSG_ERROR: u16 = 2;
 pub(super) const NLMSG_DONE: u16 = 3;
 /// Attribute of an extended ack: the kernel's words.
 pub(super) const NLMSGERR_ATTR_MSG: u16 = 1;
-/// Attribute of an extended ack: where in the request the culprit is.
-pub(super) const NLMSGERR_ATTR_OFFS: u16 = 2;
-/// Place of a row that no offset leads to.
-pub(super) const NOWHERE: usize = usize::MAX;
+/// Attribute of an extended ack: what the culprit has to be.
+pub(super) const NLMSGERR_ATTR_POLICY: u16 = 4;
 
 /// What is open around the next call of the visitor.
 #[derive(Debug, Clone, Copy)]
@@ -51,8 +49,14 @@ pub(super) enum Frame {
     Attr {
         row: usize,
     },
-    /// An attribute of an extended ack that the head line shows.
-    Extack(u16),
+    /// An attribute of an extended ack that is shown in other words than its own; its rows are those
+    /// from a number on.
+    Extack {
+        number: u16,
+        first_row: usize,
+        /// Whether there is something odd about it, which has to be shown.
+        odd: bool,
+    },
     Struct {
         row: usize,
         fixed_header: bool,
@@ -120,6 +124,10 @@ pub(super) struct Block<'b> {
     pub(super) depth: usize,
     /// Where the last message ended.
     pub(super) done: usize,
+    /// How many bytes of requests may yet be walked through to explain answers.
+    pub(super) walk_left: usize,
+    /// Whether some request failed for no reason that the kernel gave.
+    pub(super) is_unexplained: bool,
 }
 
 impl<'b> Block<'b> {
@@ -133,7 +141,18 @@ impl<'b> Block<'b> {
         scratch.rows.start(look.paint, look.width);
         scratch.frames.clear();
         scratch.hidden.clear();
-        Self { out, look, scratch, bytes, around, message: None, depth: 0, done: 0 }
+        Self {
+            out,
+            look,
+            scratch,
+            bytes,
+            around,
+            message: None,
+            depth: 0,
+            done: 0,
+            walk_left: MAX_WALK_LEN,
+            is_unexplained: false,
+        }
     }
 
     /// Prints what stands outside of any message: text of a protocol without messages, stray bytes.
@@ -212,7 +231,7 @@ impl<'b> Block<'b> {
     #[inline]
     pub(super) fn item(&mut self, row: usize) -> &mut Vec<u8> {
         if row.saturating_add(1) != self.scratch.rows.count() {
-            let fresh = self.scratch.rows.begin(self.depth, NOWHERE, |_| {});
+            let fresh = self.scratch.rows.begin(self.depth, |_| {});
             self.move_top(fresh);
         }
         self.scratch.rows.item()
@@ -240,7 +259,7 @@ impl<'b> Block<'b> {
     }
 
     pub(super) fn loose_row(&mut self) -> &mut Vec<u8> {
-        self.scratch.rows.begin(self.depth, NOWHERE, |_| {});
+        self.scratch.rows.begin(self.depth, |_| {});
         self.scratch.rows.item()
     }
 
@@ -323,7 +342,7 @@ impl<'b> Block<'b> {
     /// A name and its value, as a row of their own.
     pub(super) fn line(&mut self, name: &str, value: &Value<'_>) {
         let look = self.look;
-        self.scratch.rows.begin(self.depth, NOWHERE, |out| {
+        self.scratch.rows.begin(self.depth, |out| {
             look.paint.put(out, Role::Name, name.as_bytes());
         });
         self.scratch.rows.item();
@@ -367,7 +386,7 @@ impl<'b> Block<'b> {
             *index = index.saturating_add(1);
         }
         let paint = self.look.paint;
-        self.scratch.rows.begin(self.depth, NOWHERE, |out| match name {
+        self.scratch.rows.begin(self.depth, |out| match name {
             Some(name) => paint.put(out, Role::Name, name.as_bytes()),
             None => paint.with(out, Role::Dim, |out| {
                 out.push(b'[');
@@ -377,38 +396,12 @@ impl<'b> Block<'b> {
         })
     }
 
-    pub(super) fn extack(&mut self, number: u16, value: &Value<'_>) {
-        match *value {
-            Value::Text { bytes, kind } if number == NLMSGERR_ATTR_MSG => {
-                let words = Value::text(bytes, kind);
-                escape::terminal(&mut self.scratch.words, words, self.look.string_limit);
-            }
-            _ => {
-                let offset = value.number().and_then(|n| usize::try_from(n).ok());
-                if let Some(message) = &mut self.message {
-                    message.culprit = offset.or(message.culprit);
-                }
-            }
+    /// The kernel's words.
+    pub(super) fn words(&mut self, value: &Value<'_>) {
+        if let Value::Text { bytes, kind } = *value {
+            let words = Value::text(bytes, kind);
+            escape::terminal(&mut self.scratch.words, words, self.look.string_limit);
         }
-    }
-
-    /// What in the request an error is about, where the request is echoed.
-    pub(super) fn culprit(&mut self) {
-        let Some(offset) = self.message.as_ref().and_then(|message| message.culprit) else {
-            return;
-        };
-        let echo = self.message.as_ref().and_then(|message| message.echo);
-        let out = &mut *self.out;
-        head::culprit(out, self.look);
-        let found = echo.is_some_and(|(echo_at, first_row)| {
-            self.scratch.rows.locate(out, echo_at.saturating_add(offset), first_row)
-        });
-        if !found {
-            out.extend_from_slice(b"offset ");
-            text::decimal(out, offset);
-            out.extend_from_slice(b" of the request");
-        }
-        out.push(b'\n');
     }
 }
 

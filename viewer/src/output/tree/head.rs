@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Look;
-use super::block::{NLMSG_DONE, NLMSG_ERROR, Scratch};
+use super::block::{NLMSG_DONE, NLMSG_ERROR, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_POLICY, Scratch};
 use super::rows::spaces;
 use crate::decode::{MessageHead, Value};
 use crate::output::paint::{self, Role};
@@ -17,6 +17,15 @@ const MAX_WIDTH: usize = 100;
 /// Length of a `struct nlmsghdr` in bytes.
 const HEADER_LEN: usize = 16;
 
+/// How much of an extended ack is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Explained {
+    Nothing,
+    /// All but its policy, which says what is not known.
+    Most,
+    All,
+}
+
 /// What is kept of a message until it ends.
 #[derive(Debug)]
 pub(super) struct Message {
@@ -29,10 +38,8 @@ pub(super) struct Message {
     pub(super) len: usize,
     /// What an error or a dump's end reports: 0 or a negative errno.
     pub(super) error: Option<i32>,
-    /// Offset in the request of what an error is about.
-    pub(super) culprit: Option<usize>,
-    /// Where the echoed request begins in the datagram, and its first row.
-    pub(super) echo: Option<(usize, usize)>,
+    /// Which attributes of an extended ack are shown as something else.
+    pub(super) explained: Explained,
     interrupted: bool,
 }
 
@@ -45,9 +52,18 @@ impl Message {
             at: head.at,
             len: head.payload.len().saturating_add(HEADER_LEN),
             error: None,
-            culprit: None,
-            echo: None,
+            explained: Explained::Nothing,
             interrupted: head.header.flags & DUMP_INTR != 0,
+        }
+    }
+
+    /// Whether an attribute of an extended ack is not shown by itself.
+    pub(super) const fn hides(&self, extack: u16) -> bool {
+        match extack {
+            NLMSGERR_ATTR_MSG => true,
+            NLMSGERR_ATTR_POLICY => matches!(self.explained, Explained::All),
+            2..=6 => !matches!(self.explained, Explained::Nothing),
+            _ => false,
         }
     }
 
@@ -136,12 +152,6 @@ pub(super) fn bare(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, len: usize
     tail(out, look, scratch, start, None, len);
 }
 
-/// What begins the line that names an error's culprit.
-pub(super) fn culprit(out: &mut Vec<u8>, look: &Look) {
-    spaces(out, 6);
-    look.paint.put(out, Role::Error, b"at ");
-}
-
 /// What a message is: its type, or family and operation.
 pub(super) fn kind(out: &mut Vec<u8>, look: &Look, ty: &Value<'_>, operation: Option<&str>) {
     if let Some(operation) = operation {
@@ -225,21 +235,32 @@ fn tail(
         // Room for "seq 1795456800  1234 B  1.20 ms".
         width.min(MAX_WIDTH).saturating_sub(31)
     });
-    spaces(out, column.saturating_sub(used).max(2));
-    look.paint.with(out, Role::Dim, |out| {
-        if let Some(seq) = seq {
-            out.extend_from_slice(b"seq ");
-            text::decimal(out, seq);
-            out.extend_from_slice(b"  ");
-        }
-        text::decimal(out, len);
-        out.extend_from_slice(b" B");
-        if let Some(ns) = scratch.latency_ns {
-            out.extend_from_slice(b"  ");
-            units::duration(out, ns);
-        }
-    });
+    let gap = column.saturating_sub(used).max(2);
+    let mut seq = seq;
+    if let Some(width) = look.width {
+        // In a narrow terminal the number goes that the line above has as well.
+        let mut all = Vec::new();
+        numbers(&mut all, seq, len, scratch.latency_ns);
+        let needed = used.saturating_add(gap).saturating_add(paint::columns(&all));
+        seq = seq.filter(|_| needed <= width || scratch.answered.is_empty());
+    }
+    spaces(out, gap);
+    look.paint.with(out, Role::Dim, |out| numbers(out, seq, len, scratch.latency_ns));
     out.push(b'\n');
+}
+
+fn numbers(out: &mut Vec<u8>, seq: Option<u32>, len: usize, latency_ns: Option<u64>) {
+    if let Some(seq) = seq {
+        out.extend_from_slice(b"seq ");
+        text::decimal(out, seq);
+        out.extend_from_slice(b"  ");
+    }
+    text::decimal(out, len);
+    out.extend_from_slice(b" B");
+    if let Some(ns) = latency_ns {
+        out.extend_from_slice(b"  ");
+        units::duration(out, ns);
+    }
 }
 
 /// The bytes of a message that begins at `at` of its datagram, sixteen a line. Stars stand for those

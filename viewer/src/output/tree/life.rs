@@ -5,6 +5,7 @@ use crate::decode::Groups;
 use crate::output::paint::Role;
 use crate::output::reply::LeftOver;
 use crate::output::{CallRecord, escape, socket_names, text, units};
+use nlproto::function::EXPLAINED;
 use nlproto::{Function, SockaddrNl};
 
 /// Appends what a call said, without what stands before it and without the line's end.
@@ -68,6 +69,9 @@ fn arguments(out: &mut Vec<u8>, look: &Look, names: Option<Groups<'_>>, record: 
             }
             let rest = kind & !socket_names::SOCK_TYPE_MASK;
             named_bits(out, look, socket_names::SOCK_FLAGS, rest);
+            if head.flags & EXPLAINED != 0 {
+                look.paint.put(out, Role::Dim, b"  NETLINK_EXT_ACK turned on for --explain");
+            }
         }
         Function::Bind | Function::Connect | Function::Getsockname => {
             address(out, look, names, record.call.name);

@@ -29,8 +29,6 @@ const GAP: &[u8] = b"  ";
 #[derive(Debug, Clone, Copy)]
 struct Row {
     depth: usize,
-    /// Offset in the datagram of what the row shows.
-    at: usize,
     name_start: usize,
     name_end: usize,
     /// Columns from the line's beginning to the name's end.
@@ -60,8 +58,9 @@ pub(super) struct Rows {
     rows: Vec<Row>,
     /// Where the gaps between items begin.
     breaks: Vec<usize>,
-    /// Whether the next item goes on where the last one ended.
+    /// Whether the next item goes on where the last one ended, and what stands between the two then.
     glued: bool,
+    joint: &'static [u8],
     /// Whether some line is not what is to be printed.
     stale: bool,
     /// Whether some line is not to be printed at all.
@@ -85,6 +84,7 @@ impl Default for Rows {
             rows: Vec::new(),
             breaks: Vec::new(),
             glued: false,
+            joint: b"",
             stale: false,
             hides: false,
             column: MIN_COLUMN,
@@ -131,12 +131,7 @@ impl Rows {
     }
 
     /// Begins a row with the name that `write` appends, and returns its number.
-    pub(super) fn begin(
-        &mut self,
-        depth: usize,
-        at: usize,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> usize {
+    pub(super) fn begin(&mut self, depth: usize, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         self.end_row();
         let indent = INDENT.saturating_add(depth.saturating_mul(2));
         spaces(&mut self.text, indent);
@@ -149,7 +144,6 @@ impl Rows {
         self.longest = self.longest.max(columns);
         self.rows.push(Row {
             depth,
-            at,
             name_start,
             name_end,
             name_columns: columns,
@@ -177,9 +171,9 @@ impl Rows {
     /// Begins an item of the last row's value; what is appended to the result is its text.
     #[inline]
     pub(super) fn item(&mut self) -> &mut Vec<u8> {
-        if !self.glued
-            && let Some(row) = self.rows.last_mut()
-        {
+        if self.glued {
+            self.text.extend_from_slice(std::mem::take(&mut self.joint));
+        } else if let Some(row) = self.rows.last_mut() {
             if row.value == self.text.len() {
                 if row.is_named() {
                     let pad = self.column.saturating_sub(row.name_columns);
@@ -202,7 +196,13 @@ impl Rows {
 
     /// Lets the next item go on where the last one ended.
     pub(super) fn glue(&mut self) {
+        self.join(b"");
+    }
+
+    /// The same, with a few characters between the two.
+    pub(super) fn join(&mut self, joint: &'static [u8]) {
         self.glued = true;
+        self.joint = joint;
     }
 
     /// Keeps the rows from number `first` on from being printed.
@@ -211,37 +211,6 @@ impl Rows {
             row.hidden = true;
             self.hides = true;
         }
-    }
-
-    /// Appends names and value of the row that shows what begins at this offset: its path from the
-    /// outermost attribute, and its value. Returns whether there is one.
-    pub(super) fn locate(&self, out: &mut Vec<u8>, at: usize, first: usize) -> bool {
-        let found = |row: &Row| row.at == at && row.is_named();
-        let Some(index) = self.rows.iter().skip(first).position(found) else {
-            return false;
-        };
-        let index = index.saturating_add(first);
-        let Some(row) = self.rows.get(index) else { return false };
-        let before = self.rows.get(first..index).unwrap_or(&[]);
-        // Parents stand before their children, each one step less deep.
-        for depth in 0..row.depth {
-            let is_parent = |row: &&Row| row.depth == depth && row.is_named();
-            if let Some(parent) = before.iter().rev().find(is_parent) {
-                out.extend_from_slice(self.name(parent));
-                out.push(b'.');
-            }
-        }
-        out.extend_from_slice(self.name(row));
-        let value = self.value(index, row);
-        if !value.is_empty() {
-            out.push(b' ');
-            out.extend_from_slice(value);
-        }
-        true
-    }
-
-    fn name(&self, row: &Row) -> &[u8] {
-        self.text.get(row.name_start..row.name_end).unwrap_or(&[])
     }
 
     /// Where the line of a row begins in the text.

@@ -1,7 +1,9 @@
 use super::*;
+use crate::decode::{NoNames, NoRequests};
 use crate::decode::{Opaque, Slot, Value, Visitor, Wanted};
 use crate::output::Descriptors;
 use crate::output::samples::{self, Samples};
+use crate::spec::Registry;
 use nlproto::{CallHead, Function};
 
 const STYLE: Style = Style {
@@ -68,15 +70,40 @@ ip[4242] 3 ROUTE ▶ RTM_NEWLINK  request ack                             seq 1 
     );
 }
 
+/// RTM_NEWLINK, refused with EINVAL, some words, and attributes of an extended ack behind them.
+fn refused(attrs: &[u8]) -> String {
+    let request = [
+        &[48, 0, 0, 0, 16, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0][..],
+        &[0; 16],
+        b"\x10\0\x12\0\x09\0\x01\0veht\0\0\0\0",
+    ];
+    let words = b"\x10\0\x01\0too \x1b small\0";
+    let rest = [&(-22i32).to_ne_bytes()[..], &request.concat(), words, attrs].concat();
+    let len = u32::try_from(16 + rest.len()).unwrap();
+    let head = [&len.to_ne_bytes()[..], &[2, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let registry = Registry::builtin();
+    let engine = Engine { registry: &registry, names: &NoNames, requests: &NoRequests };
+    let bytes = [head, rest].concat();
+    received(&STYLE, |block| {
+        decode::datagram(&engine, 0, Direction::Receive, &bytes, block);
+    })
+}
+
 #[test]
 fn an_error_says_what_it_is_about() {
+    let head = "ip[4242] 3 ROUTE ◀ EINVAL  \"too \\x1b small\"  to RTM_NEWLINK             seq 1  ";
     assert_eq!(
-        received(&STYLE, |block| Samples::new().refused(block)),
-        "\
-ip[4242] 3 ROUTE ◀ EINVAL  \"too \\x1b small\"  to RTM_NEWLINK             seq 1  88 B
-      at IFLA_LINKINFO.IFLA_INFO_KIND \"veht\"
-"
+        refused(&[8, 0, 2, 0, 36, 0, 0, 0]),
+        format!("{head}92 B\n      at IFLA_LINKINFO.IFLA_INFO_KIND = \"veht\"\n")
     );
+    // Nothing is said of what is there where there are no bytes; of what is missing there is.
+    assert_eq!(
+        refused(b"\x08\0\x02\0\xff\xff\0\0\x08\0\x05\0\x03\0\0\0"),
+        format!("{head}100 B\n      at offset 65535 of the request\n      missing IFLA_IFNAME\n")
+    );
+    // What is odd about an extended ack stays.
+    let odd = refused(b"\x06\0\x02\0\x24\0\0\0");
+    assert!(odd.contains("⚠ 2 bytes where 4 are expected"), "{odd}");
 }
 
 #[test]

@@ -319,6 +319,9 @@ fn quoted(out: &mut Vec<u8>, look: &Look, bytes: &[u8], limit: usize) -> bool {
 
 /// Bytes in hexadecimal, sixteen an item; what is not known is also shown as characters, if most of
 /// it are some.
+/// Most zeros that are shown one by one.
+const MAX_ZEROS: usize = 32;
+
 fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
     let out = rows.text();
     if why == Opaque::Secret {
@@ -326,6 +329,12 @@ fn opaque(rows: &mut Rows, look: &Look, bytes: &[u8], why: Opaque) {
     }
     if bytes.is_empty() {
         return look.paint.put(out, Role::Dim, b"empty");
+    }
+    if bytes.len() > MAX_ZEROS && bytes.iter().all(|byte| *byte == 0) {
+        return look.paint.with(out, Role::Dim, |out| {
+            text::decimal(out, bytes.len());
+            out.extend_from_slice(b" bytes of 0");
+        });
     }
     let shown = bytes.get(..look.string_limit).unwrap_or(bytes);
     let graphic = shown.iter().filter(|b| b.is_ascii_graphic()).count();

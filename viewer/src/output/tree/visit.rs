@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
-use super::block::{Block, Frame, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_OFFS, NOWHERE};
+use super::block::{Block, Frame, NLMSGERR_ATTR_MSG};
 use super::head::{self, Message};
 use crate::decode::{
-    AttrHead, Issue, IssueKind, List, MessageHead, Order, Slot, StructHead, StructStyle, Value,
-    Visitor,
+    AttrHead, Explanation, Issue, IssueKind, List, MessageHead, Order, Slot, StructHead,
+    StructStyle, Value, Visitor,
 };
 use crate::output::paint::Role;
 use crate::output::text;
 
 impl Visitor for Block<'_> {
+    const EXPLAINS: bool = true;
+
     fn shows_secrets(&self) -> bool {
         self.look.show_secrets
     }
@@ -27,17 +29,12 @@ impl Visitor for Block<'_> {
             let first_row = self.scratch.rows.count();
             let look = self.look;
             self.push(Frame::Echo { first_row });
-            if let Some(message) = &mut self.message
-                && message.echo.is_none()
-            {
-                message.echo = Some((head.at, first_row));
-                if self.scratch.answered.is_empty() {
-                    head::kind(&mut self.scratch.answered, look, &head.ty, head.operation);
-                }
+            if self.scratch.answered.is_empty() {
+                head::kind(&mut self.scratch.answered, look, &head.ty, head.operation);
             }
             if self.around.echoes {
                 let paint = look.paint;
-                self.scratch.rows.begin(self.depth, NOWHERE, |out| {
+                self.scratch.rows.begin(self.depth, |out| {
                     paint.put(out, Role::Name, b"request");
                 });
                 head::name(self.scratch.rows.item(), look, head);
@@ -68,7 +65,6 @@ impl Visitor for Block<'_> {
         let (at, len) = (message.at, message.len);
         if message.is_control() {
             head::control(self.out, self.look, self.scratch, message);
-            self.culprit();
         }
         self.scratch.rows.flush(self.out, self.look.paint, self.look.width);
         self.hex(at, len);
@@ -98,7 +94,7 @@ impl Visitor for Block<'_> {
                     Some(Frame::Attr { row }) => (row, false),
                     Some(Frame::Struct { row, .. }) => (row, true),
                     Some(Frame::Array { .. }) => (self.element_row(None), false),
-                    _ => (self.scratch.rows.begin(self.depth, NOWHERE, |_| {}), false),
+                    _ => (self.scratch.rows.begin(self.depth, |_| {}), false),
                 };
                 self.push(Frame::Array { row, index: 0, open: false, inline, zeros: 0 });
                 self.depth = self.depth.saturating_add(1);
@@ -121,11 +117,12 @@ impl Visitor for Block<'_> {
 
     fn attr_begin(&mut self, head: &AttrHead<'_>) {
         let number = head.number();
-        if self.in_error() && matches!(number, NLMSGERR_ATTR_MSG | NLMSGERR_ATTR_OFFS) {
-            return self.push(Frame::Extack(number));
+        if self.in_error() && self.message.as_ref().is_some_and(|message| message.hides(number)) {
+            let first_row = self.scratch.rows.count();
+            return self.push(Frame::Extack { number, first_row, odd: false });
         }
         let paint = self.look.paint;
-        let row = self.scratch.rows.begin(self.depth, head.at, |out| match head.name {
+        let row = self.scratch.rows.begin(self.depth, |out| match head.name {
             Some(name) => paint.put(out, Role::Name, name.as_bytes()),
             None if !head.named_set => paint.with(out, Role::Dim, |out| {
                 out.push(b'[');
@@ -153,7 +150,9 @@ impl Visitor for Block<'_> {
     }
 
     fn attr_end(&mut self) {
-        self.pop();
+        if let Some(Frame::Extack { first_row, odd: false, .. }) = self.pop() {
+            self.scratch.rows.hide_from(first_row);
+        }
     }
 
     fn struct_begin(&mut self, slot: Slot<'_>, head: &StructHead<'_>) {
@@ -239,10 +238,12 @@ impl Visitor for Block<'_> {
     #[inline(always)]
     fn value(&mut self, slot: Slot<'_>, value: &Value<'_>) {
         match (self.scratch.frames.last(), slot) {
-            (Some((Frame::Extack(number), _)), _) => {
+            (Some((Frame::Extack { number, .. }, _)), _) => {
                 // Copies here and below, so that other values need not be in memory.
                 let (number, value) = (*number, *value);
-                self.extack(number, &value);
+                if number == NLMSGERR_ATTR_MSG {
+                    self.words(&value);
+                }
             }
             (Some((Frame::Struct { .. }, _)), Slot::Field(name)) => self.field(name, value),
             (Some((Frame::Lines, _)), Slot::Field(name)) => self.line(name, value),
@@ -257,6 +258,16 @@ impl Visitor for Block<'_> {
         }
     }
 
+    fn may_walk(&mut self, len: usize) -> bool {
+        let left = self.walk_left.checked_sub(len);
+        self.walk_left = left.unwrap_or(self.walk_left);
+        left.is_some()
+    }
+
+    fn explanation(&mut self, explanation: &Explanation<'_>) {
+        self.explain(explanation);
+    }
+
     fn issue(&mut self, issue: &Issue) {
         // The name that is shown says these already.
         if matches!(
@@ -264,6 +275,11 @@ impl Visitor for Block<'_> {
             IssueKind::UnknownAttribute { .. } | IssueKind::UnknownMessage { .. }
         ) {
             return;
+        }
+        for (frame, _) in &mut self.scratch.frames {
+            if let Frame::Extack { odd, .. } = frame {
+                *odd = true;
+            }
         }
         let paint = self.look.paint;
         let out = match self.top() {

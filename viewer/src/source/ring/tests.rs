@@ -183,6 +183,30 @@ fn the_end_is_when_nobody_has_it_mapped() {
 }
 
 #[test]
+fn torn_records_among_the_last_end_nothing() {
+    let (mut ring, producer) = pair();
+    for number in 0..9_u8 {
+        producer.claim(std::process::id(), 100).unwrap();
+        assert!(producer.send(&[number; 100]));
+    }
+    drop(producer);
+    // A record a turn, all at the time when it is found out that nobody is left.
+    let now = Instant::now() + PROBE_PACE;
+    let mut room = vec![0; 150];
+    let mut taken = Vec::new();
+    loop {
+        let turn = ring.take(&mut room, now, false).unwrap();
+        if turn.is_last {
+            break;
+        }
+        assert_eq!(turn.len, 100);
+        taken.push(room[0]);
+    }
+    assert_eq!(taken, (0..9).collect::<Vec<u8>>());
+    assert_eq!(ring.lost(), 9);
+}
+
+#[test]
 fn what_is_no_ring_is_refused() {
     let len = Layout::with_room(0).file_len() as u64;
     let sealed = SealFlags::SHRINK | SealFlags::GROW;

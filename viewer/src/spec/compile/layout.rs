@@ -375,7 +375,7 @@ impl Compiler<'_> {
     }
 
     /// The value of a constant of this file.
-    fn constant(&self, file: &File, name: &str) -> Option<usize> {
+    pub(super) fn constant(&self, file: &File, name: &str) -> Option<usize> {
         let definition = file.definitions.iter().find(|d| d.name == name && d.r#type == "const")?;
         usize::try_from(definition.value.as_ref()?.number()?).ok()
     }

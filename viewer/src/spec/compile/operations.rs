@@ -27,6 +27,7 @@ impl Compiler<'_> {
         self.tables.unframed |= file.framing.as_deref() == Some("none");
         self.tables.no_control |= file.control_messages == Some(false);
         self.tables.short_lengths |= file.length_without_header == Some(true);
+        self.tables.request_flag |= file.request_flag.unwrap_or_else(|| file.is_generic());
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
         let Ok(high) = high.map(u8::try_from).transpose() else {
@@ -93,6 +94,7 @@ impl Compiler<'_> {
             class,
             strace_class: class,
             header_flags: None,
+            strict: [false; 2],
             unasked: false,
             reply_when: None,
             request,
@@ -158,6 +160,7 @@ impl Compiler<'_> {
                     op.variants = variants;
                     op.strace_class = strace_class;
                     op.header_flags = header_flags;
+                    op.strict = strict(file, written);
                     let strace =
                         written.strace.as_ref().and_then(|strace| strace.c_name.as_deref());
                     op.strace_name = strace.map(Into::into);
@@ -413,4 +416,16 @@ fn count(operations: &schema::Operations) -> Vec<Numbers> {
         all.push(numbers);
     }
     all
+}
+
+/// Whether the kernel holds a request to all its rules: one that does something, one that dumps. Newer
+/// generic families do so unless they say otherwise, all others only if their spec says so.
+fn strict(file: &File, written: &schema::Operation) -> [bool; 2] {
+    let said = written.dont_validate.as_ref().or(file.operations.dont_validate.as_ref());
+    let Some(said) = said else {
+        let newer = file.is_generic() && file.protocol.as_deref().is_none_or(|p| p == "genetlink");
+        return [newer; 2];
+    };
+    let not = |words: &[&str]| !said.iter().any(|word| words.contains(&word.as_str()));
+    [not(&["strict"]), not(&["strict", "dump", "dump-strict"])]
 }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use super::scalars::scalar_size;
 use super::{Compiler, Place, Scope, index_of, label};
 use crate::spec::model::{
-    Attr, AttrSet, Element, ElementHeader, Index, Kind, Order, PairStyle, Renamed, SetId, Side,
-    TextKind,
+    Attr, AttrSet, Checks, Element, ElementHeader, Index, Kind, Order, PairStyle, Renamed, SetId,
+    Side, TextKind,
 };
 use crate::spec::schema::{self, AttributeSet, File, Item, Part, Scalar as Word, StraceForm};
 use crate::spec::{Error, names};
@@ -109,6 +109,9 @@ impl Compiler<'_> {
                 number,
                 kind,
                 secret: item.secret.unwrap_or(false),
+                multi: item.multi_attr.unwrap_or(false),
+                strict: item.dont_validate.as_ref().map(|not| !not.iter().any(|w| w == "strict")),
+                checks: self.checks(file, &item).map(Box::new),
             });
         }
         self.scopes.pop();
@@ -122,6 +125,40 @@ impl Compiler<'_> {
             }
         }
         Ok(compiled)
+    }
+
+    /// What an attribute's value has to be like; None if anything will do. A bound by a name that is no
+    /// constant of the file's, as the size of a page, is none.
+    fn checks(&self, file: &File, item: &Item) -> Option<Checks> {
+        let said = item.checks.clone().unwrap_or_default();
+        let number = |word: &Option<Word>| match word.as_ref()? {
+            Word::Text(name) => match name.as_str() {
+                "s8-max" => Some(i128::from(i8::MAX)),
+                "s16-max" => Some(i128::from(i16::MAX)),
+                "s32-max" => Some(i128::from(i32::MAX)),
+                "s64-max" => Some(i128::from(i64::MAX)),
+                "u8-max" => Some(i128::from(u8::MAX)),
+                "u16-max" => Some(i128::from(u16::MAX)),
+                "u32-max" => Some(i128::from(u32::MAX)),
+                name => self.constant(file, name).and_then(|n| i128::try_from(n).ok()),
+            },
+            Word::Large(n) => Some(i128::from(*n)),
+            word => word.number().map(i128::from),
+        };
+        let len = |word| number(word).and_then(|n| usize::try_from(n).ok());
+        // Policies that are made from specs have texts end with a NUL.
+        let made = file.protocol.as_deref().is_none_or(|protocol| protocol == "genetlink");
+        let is_text = item.r#type.as_deref() == Some("string");
+        let checks = Checks {
+            min: number(&said.min),
+            max: number(&said.max),
+            min_len: len(&said.min_len),
+            max_len: len(&said.max_len),
+            exact_len: len(&said.exact_len),
+            mask: number(&said.flags_mask).and_then(|n| u64::try_from(n).ok()),
+            terminated: is_text && !said.unterminated_ok.unwrap_or(!(made && file.is_generic())),
+        };
+        (checks != Checks::default()).then_some(checks)
     }
 
     /// The form that an attribute, member or format describes.
@@ -456,7 +493,7 @@ impl Item {
             name r#type value c_name name_prefix r#enum enum_as_flags byte_order display_hint
             unknown_label r#struct sub_type nested_attributes multi_attr sub_message selector
             selector_enum type_value array length_member align attribute_set fixed_header
-            index_enum index_offset width max_len number_first min_len secret strace checks len count
+            index_enum index_offset width max_len number_first min_len secret strace checks dont_validate len count
             element_header used part_bits nonzero length_of body len_in zero_fill rows column
             cut_from keys names base operations_of side element with
             range default

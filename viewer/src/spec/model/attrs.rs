@@ -243,4 +243,29 @@ pub struct Attr {
     pub kind: Kind,
     /// Key material.
     pub secret: bool,
+    /// Whether it may stand more than once in a list.
+    pub multi: bool,
+    /// Whether the kernel holds it, and what is in it, to all its rules, where that is not as around it.
+    pub strict: Option<bool>,
+    /// What its value has to be like.
+    pub checks: Option<Box<Checks>>,
+}
+
+/// What the kernel checks a value by. Lengths are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checks {
+    /// The least number.
+    pub min: Option<i128>,
+    /// The greatest number.
+    pub max: Option<i128>,
+    /// The least length; of a text without the NUL that ends it.
+    pub min_len: Option<usize>,
+    /// The greatest length, likewise.
+    pub max_len: Option<usize>,
+    /// The only length.
+    pub exact_len: Option<usize>,
+    /// The only bits that may be set.
+    pub mask: Option<u64>,
+    /// Whether a NUL must end the text.
+    pub terminated: bool,
 }

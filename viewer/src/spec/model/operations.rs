@@ -34,6 +34,8 @@ pub struct Operation {
     pub(in crate::spec) family: usize,
     /// Meaning of its flags.
     pub class: Class,
+    /// Whether the kernel holds a request that does something to all its rules, and one that dumps.
+    pub strict: [bool; 2],
     /// Whether it is nobody's answer: a notification.
     pub unasked: bool,
     /// What strace takes them for.

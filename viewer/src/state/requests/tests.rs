@@ -29,15 +29,20 @@ fn an_answer_finds_its_request() {
     let mut requests = Requests::default();
     let both = [message(20, REQUEST | DUMP, 1, 0, b"abcd"), message(20, REQUEST, 2, 0, b"e")];
     requests.sent(&moved(5), &both.concat());
-    let scope = requests.scope(SOCKET, 0, Sender::Unknown);
+    let scope = requests.scope(&moved(99), Sender::Unknown);
     let asked = scope.asked(&header(1, 99)).unwrap();
     assert_eq!((asked.record, asked.part, asked.is_dump, asked.sent_ns), (5, 0, true, 5000));
     assert_eq!(asked.bytes, both[0]);
     let asked = scope.asked(&header(2, 99)).unwrap();
     assert_eq!((asked.part, asked.is_dump, asked.bytes.len()), (1, false, 17));
     assert!(scope.asked(&header(3, 99)).is_none());
-    assert!(requests.scope(SOCKET, 0, Sender::Group).asked(&header(1, 99)).is_none());
-    assert!(requests.scope(Place::Inode(8), 0, Sender::Unknown).asked(&header(1, 99)).is_none());
+    assert!(requests.scope(&moved(99), Sender::Group).asked(&header(1, 99)).is_none());
+    assert!(
+        requests
+            .scope(&Moved { place: Place::Inode(8), ..moved(99) }, Sender::Unknown)
+            .asked(&header(1, 99))
+            .is_none()
+    );
 }
 
 /// The sequence numbers of the requests that are given up.
@@ -75,7 +80,7 @@ fn a_dump_is_counted_and_its_interruption_remembered() {
     let two = [message(20, MULTI, 1, 0, b"abcd"), message(20, MULTI | DUMP_INTR, 1, 0, b"")];
     requests.received(&moved(2), &two.concat());
     requests.received(&moved(3), &message(DONE, MULTI, 1, 0, &[0; 4]));
-    let asked = requests.scope(SOCKET, 0, Sender::Kernel);
+    let asked = requests.scope(&moved(99), Sender::Kernel);
     let asked = asked.asked(&header(1, 0)).unwrap();
     assert_eq!((asked.answers, asked.answers_len), (3, 56));
     assert!(asked.is_interrupted);
@@ -87,7 +92,7 @@ fn answers_that_nobody_asked_for() {
     let mine = Moved { portid: 70, ..moved(1) };
     requests.sent(&mine, &message(20, REQUEST, 1, 0, b""));
     let unasked = |requests: &Requests, sender, seq, portid| {
-        requests.scope(SOCKET, 70, sender).is_unasked(&header(seq, portid))
+        requests.scope(&Moved { portid: 70, ..moved(99) }, sender).is_unasked(&header(seq, portid))
     };
     // Of a socket that was there before nobody knows what it asked.
     assert!(!unasked(&requests, Sender::Kernel, 2, 70));
@@ -103,6 +108,39 @@ fn answers_that_nobody_asked_for() {
     assert!(!unasked(&requests, Sender::Kernel, 2, 70));
 }
 
+/// An acknowledgement of a request.
+fn ack(request: &[u8], seq: u32) -> Vec<u8> {
+    message(ERROR, 0, seq, 0, &[&[0; 4], &request[..16]].concat())
+}
+
+/// Programs may give all requests the same number.
+#[test]
+fn requests_of_one_number_are_answered_in_their_order() {
+    let mut requests = Requests::default();
+    let asked = [
+        message(20, REQUEST | ACK, 1, 0, b"one"),
+        message(21, REQUEST, 1, 0, b"two"),
+        message(20, REQUEST | ACK, 1, 0, b"six"),
+        message(22, REQUEST | ACK, 1, 0, b"four"),
+    ];
+    for (record, request) in (1..).zip(&asked) {
+        requests.sent(&moved(record), request);
+    }
+    let mut answers = |record, answer: &[u8]| {
+        requests.received(&moved(record), answer);
+        let header = Nlmsghdr::read(answer).unwrap();
+        let echo = Nlmsghdr::read(&answer[20..]).unwrap();
+        let scope = requests.scope(&moved(record), Sender::Kernel);
+        scope.asked_by(&header, &echo).map(|asked| asked.record)
+    };
+    assert_eq!(answers(5, &ack(&asked[0], 1)), Some(1));
+    // The second has failed, which is always told.
+    assert_eq!(answers(6, &ack(&asked[1], 1)), Some(2));
+    assert_eq!(answers(7, &ack(&asked[3], 1)), Some(4));
+    assert_eq!(answers(8, &ack(&asked[2], 1)), Some(3));
+    assert_eq!(answers(9, &ack(&message(30, REQUEST, 1, 0, b""), 1)), None);
+}
+
 #[test]
 fn what_asks_for_nothing_is_not_kept() {
     let mut requests = Requests::default();
@@ -116,7 +154,7 @@ fn a_notification_about_what_others_did_answers_nothing() {
     let mut requests = Requests::default();
     let asks = Moved { portid: 70, ..moved(1) };
     requests.sent(&asks, &message(20, REQUEST, 1, 0, b""));
-    let scope = requests.scope(SOCKET, 70, Sender::Unknown);
+    let scope = requests.scope(&Moved { portid: 70, ..moved(99) }, Sender::Unknown);
     assert!(scope.asked(&header(1, 70)).is_some());
     assert!(scope.asked(&header(1, 0)).is_some());
     assert!(scope.asked(&header(1, 71)).is_none());
@@ -131,71 +169,8 @@ fn a_number_that_is_used_again_means_the_newest() {
         requests.sent(&moved(record), &message(20, REQUEST, 0, 0, &[0; 4]));
         requests.received(&moved(record), &message(20, 0, 0, 0, b""));
     }
-    assert_eq!(requests.scope(SOCKET, 0, Sender::Unknown).asked(&header(0, 0)).unwrap().record, 3);
+    assert_eq!(requests.scope(&moved(99), Sender::Unknown).asked(&header(0, 0)).unwrap().record, 3);
     assert!(requests.iter().all(|r| r.answers == 1 && r.end.is_some()));
-}
-
-/// The record of the request that a message on [`SOCKET`] answers.
-fn answers(requests: &mut Requests, record: u64, answer: &[u8]) -> u64 {
-    requests.received(&moved(record), answer);
-    let header = Nlmsghdr::read(answer).unwrap();
-    let found = requests.scope(SOCKET, 0, Sender::Kernel).asked(&header).unwrap().record;
-    // However often it is asked.
-    assert_eq!(requests.find(SOCKET, &header, 0).unwrap().record, found);
-    found
-}
-
-#[test]
-fn answers_to_one_number_come_in_order() {
-    let mut requests = Requests::default();
-    let ack = message(ERROR, 0, 0, 0, &[0; 4]);
-    for record in 1..=3 {
-        requests.sent(&moved(record), &message(20, REQUEST | ACK, 0, 0, b""));
-    }
-    // One that nothing is owed to.
-    requests.sent(&moved(4), &message(20, REQUEST, 0, 0, b""));
-    assert_eq!(answers(&mut requests, 5, &ack), 1);
-    assert_eq!(answers(&mut requests, 6, &message(20, 0, 0, 0, b"")), 2);
-    assert_eq!(answers(&mut requests, 7, &ack), 2);
-    requests.sent(&moved(8), &message(20, REQUEST | DUMP, 0, 0, b""));
-    assert_eq!(answers(&mut requests, 9, &ack), 3);
-    assert_eq!(answers(&mut requests, 10, &message(20, MULTI, 0, 0, b"")), 8);
-    assert_eq!(answers(&mut requests, 11, &message(DONE, MULTI, 0, 0, &[0; 4])), 8);
-    // Nobody waits: the newest.
-    assert_eq!(answers(&mut requests, 12, &ack), 8);
-    let counts: Vec<u64> = requests.iter().map(|request| request.answers).collect();
-    assert_eq!(counts, [1, 2, 1, 0, 3]);
-    assert_eq!(given_up(&mut requests, 1, None), [0; 0]);
-}
-
-#[test]
-fn an_error_is_to_the_request_that_it_echoes() {
-    let mut requests = Requests::default();
-    let [kept, refused] = [message(20, REQUEST | ACK, 0, 0, b""), message(21, REQUEST, 0, 0, b"a")];
-    requests.sent(&moved(1), &kept);
-    requests.sent(&moved(2), &refused);
-    let code = (-22_i32).to_ne_bytes();
-    let error = message(ERROR, 0, 0, 0, &[&code[..], &refused].concat());
-    assert_eq!(answers(&mut requests, 3, &error), 2);
-    let ack = message(ERROR, 0, 0, 0, &[&[0; 4], &kept[..]].concat());
-    assert_eq!(answers(&mut requests, 4, &ack), 1);
-}
-
-#[test]
-fn what_is_forgotten_leaves_its_number_to_others() {
-    let mut requests = Requests::default();
-    let count = MAX_COUNT as u64 + 10;
-    for record in 1..=count {
-        requests.sent(&moved(record), &message(20, REQUEST | ACK, 0, 0, b""));
-    }
-    assert_eq!((requests.kept.len(), requests.by_key.len()), (MAX_COUNT, 1));
-    let ack = message(ERROR, 0, 0, 0, &[0; 4]);
-    assert_eq!(answers(&mut requests, count + 1, &ack), 11);
-    for seq in 1..=MAX_COUNT as u32 {
-        requests.sent(&moved(1), &message(20, REQUEST | ACK, seq, 0, b""));
-    }
-    assert!(requests.find(SOCKET, &header(0, 0), 0).is_none());
-    assert_eq!(requests.by_key.len(), MAX_COUNT);
 }
 
 #[test]
@@ -244,12 +219,14 @@ fn memory_is_bounded() {
         requests.sent(&moved(seq.into()), &message(20, REQUEST, seq, 0, b"abcd"));
     }
     assert_eq!((requests.kept.len(), requests.by_key.len()), (MAX_COUNT, MAX_COUNT));
-    assert!(requests.find(SOCKET, &header(0, 0), 0).is_none());
-    assert!(requests.find(SOCKET, &header(2 * MAX_COUNT as u32, 0), 0).is_some());
+    assert!(requests.find(&moved(u64::MAX / 2000), &header(0, 0), None).is_none());
+    assert!(
+        requests.find(&moved(u64::MAX / 2000), &header(2 * MAX_COUNT as u32, 0), None).is_some()
+    );
     for seq in 0..200 {
         requests.sent(&moved(1), &message(20, REQUEST, seq, 0, &vec![1; 100_000]));
     }
-    let newest = requests.find(SOCKET, &header(199, 0), 0).unwrap();
+    let newest = requests.find(&moved(u64::MAX / 2000), &header(199, 0), None).unwrap();
     assert_eq!((newest.bytes().len(), newest.header.len), (MAX_REQUEST_LEN, 100_016));
     assert!(requests.total_len <= MAX_TOTAL_LEN);
     assert_eq!(requests.total_len, requests.iter().map(|r| r.bytes().len()).sum::<usize>());
