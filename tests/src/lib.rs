@@ -15,6 +15,7 @@ pub mod artefacts;
 pub mod compiler;
 pub mod golden;
 pub mod hextext;
+pub mod long_capture;
 pub mod namespace;
 pub mod programs;
 pub mod random;

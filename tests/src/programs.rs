@@ -175,6 +175,10 @@ pub const BY_HAND: &[Program] = &[
 /// Requests with mistakes of all kinds.
 pub const WRONG: Program = by_hand!("wrong.py");
 
+/// What can happen between requests and answers, one by one: the functions of `conversations.py`.
+pub const CONVERSATIONS: &str =
+    concat!(include_str!("programs/messages.py"), include_str!("programs/conversations.py"));
+
 /// A namespace that [`SETUP`] has filled.
 #[must_use]
 pub fn network() -> Option<Namespace> {

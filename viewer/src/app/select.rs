@@ -5,38 +5,62 @@
 
 mod exchanges;
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use self::exchanges::Exchanges;
 use crate::decode::{Direction, Engine, MessageHead, Wanted};
-use crate::filter::{Around, Filter, Names};
+use crate::filter::{Answered, Around, Filter, Names};
 use crate::output::reply::{Reply, Unanswered};
 use crate::output::{CallRecord, Datagram, Output};
+use crate::spec::model::Tables;
 use crate::spec::{Registry, Vocabulary};
 use crate::state::process::Process;
 
 /// Most processes that are remembered until something of them is shown.
 const MAX_PROCESSES: usize = 4096;
 
-/// A filter's names are those of the specs.
+/// A filter's names are those of the specs, which are looked through as far as it takes to find them.
 pub(super) struct Known<'r> {
     registry: &'r Registry,
-    vocabulary: Vocabulary,
+    vocabulary: RefCell<Vocabulary>,
+    /// How many of the specs' tables have been looked through.
+    looked_through: Cell<usize>,
 }
 
 impl<'r> Known<'r> {
     pub(super) fn by(registry: &'r Registry) -> Self {
-        Self { registry, vocabulary: Vocabulary::of(registry) }
+        let vocabulary = RefCell::new(Vocabulary::of_families(registry));
+        Self { registry, vocabulary, looked_through: Cell::new(0) }
+    }
+
+    /// Looks through one more; false if there is none.
+    fn read_on(&self) -> bool {
+        let number = self.looked_through.get();
+        self.looked_through.set(number.saturating_add(1));
+        let mut add = |tables: &Tables| self.vocabulary.borrow_mut().add(tables);
+        self.registry.look_through(number, &mut add)
+    }
+
+    fn find(&self, is_in: impl Fn(&Vocabulary) -> bool) -> bool {
+        loop {
+            if is_in(&self.vocabulary.borrow()) {
+                return true;
+            }
+            if !self.read_on() {
+                return false;
+            }
+        }
     }
 }
 
 impl Names for Known<'_> {
     fn has_part(&self, name: &str) -> bool {
-        self.vocabulary.parts.contains(name)
+        self.find(|all| all.parts.contains(name))
     }
 
     fn has_constant(&self, name: &str) -> bool {
-        self.vocabulary.constants.contains(name)
+        self.find(|all| all.constants.contains(name))
     }
 
     fn protocol(&self, name: &str) -> Option<u32> {
@@ -44,7 +68,9 @@ impl Names for Known<'_> {
     }
 
     fn each(&self, each: &mut dyn FnMut(&str)) {
-        self.vocabulary.parts.iter().chain(&self.vocabulary.constants).for_each(|name| each(name));
+        while self.read_on() {}
+        let all = self.vocabulary.borrow();
+        all.parts.iter().chain(&all.constants).for_each(|name| each(name));
     }
 }
 
@@ -102,11 +128,12 @@ impl Shown {
     }
 }
 
-/// What a message that was received at a time answers: the type of the request, and the nanoseconds since.
-fn answered(engine: &Engine<'_>, head: &MessageHead<'_>, received_ns: u64) -> Option<(u16, u64)> {
+/// What a message that was received at a time answers.
+fn answered(engine: &Engine<'_>, head: &MessageHead<'_>, received_ns: u64) -> Option<Answered> {
     let reply = Reply::of(engine, head, received_ns)?;
     let ty = reply.asked.bytes.get(4..6)?;
-    Some((u16::from_ne_bytes(ty.try_into().ok()?), reply.latency_ns.unwrap_or(0)))
+    let ty = u16::from_ne_bytes(ty.try_into().ok()?);
+    Some(Answered { ty, latency_ns: reply.latency_ns })
 }
 
 impl Output for Selected {
@@ -187,7 +214,9 @@ impl Output for Selected {
             payload: request.bytes(),
             answers: &|_| None,
         };
-        if self.filter.verdicts(engine, &around).any() {
+        let shows = |exchanges: &Exchanges| exchanges.shows(request.record);
+        if self.exchanges.as_ref().is_some_and(shows) || self.filter.verdicts(engine, &around).any()
+        {
             self.introduce(one.process.key, out);
             self.output.unanswered(engine, one, out);
         }

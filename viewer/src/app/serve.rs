@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::session::Session;
 use crate::error::say;
@@ -11,6 +12,9 @@ use crate::state::reassembly::Gone;
 
 /// A process that was still connected when reading stopped: its id and its name.
 pub(super) type Left = (u32, String);
+
+/// How long an answer waits for its request.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A connection and what has come of it.
 struct Speaker {
@@ -38,20 +42,7 @@ enum End {
 pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: bool) -> Vec<Left> {
     let mut speakers: HashMap<u64, Speaker> = HashMap::new();
     let mut left = Vec::new();
-    loop {
-        let event = match reading.poll() {
-            Some(event) => event,
-            None => {
-                session.flush();
-                if until_in_vain && session.is_in_vain() {
-                    break;
-                }
-                match reading.wait() {
-                    Some(event) => event,
-                    None => break,
-                }
-            }
-        };
+    while let Some(event) = next(reading, session, until_in_vain) {
         match event {
             Event::Opened(connection) => {
                 speakers.insert(connection.id, Speaker::new(connection));
@@ -78,6 +69,25 @@ pub(super) fn serve(reading: &Reading, session: &mut Session, until_in_vain: boo
         }
     }
     left
+}
+
+/// What comes next; None if nothing will, or nobody wants it.
+fn next(reading: &Reading, session: &mut Session, until_in_vain: bool) -> Option<Event> {
+    if let Some(event) = reading.poll() {
+        return Some(event);
+    }
+    session.flush();
+    if until_in_vain && session.is_in_vain() {
+        return None;
+    }
+    if session.is_holding() {
+        if let Some(event) = reading.wait_for(PATIENCE) {
+            return Some(event);
+        }
+        session.release();
+        session.flush();
+    }
+    reading.wait()
 }
 
 impl Speaker {

@@ -8,16 +8,18 @@ use nlproto::{Bye, Call, FRAME_HEAD_LEN, Function, Name, Origin, Record, Sockadd
 
 use super::redact::{Knowledge, Redactor};
 use super::sink::Sink;
-use crate::decode::{Direction, Engine, NoRequests, Wanted};
+use crate::decode::{Direction, Engine, NoRequests, Requests as _, Wanted};
 use crate::error::{Error, say};
 use crate::output::reply::{Unanswered, Why};
 use crate::output::{CallRecord, Datagram, Output};
 use crate::source::capture;
 use crate::spec::Registry;
+use crate::state::early::Early;
 use crate::state::names::NameTable;
 use crate::state::process::Process;
 use crate::state::reassembly::{Gone, Reassembly, Receiver};
 use crate::state::requests::{Moved, Place, Requests, Sender};
+use crate::wire::message::Nlmsghdr;
 
 /// `MSG_PEEK`: the same bytes will come again.
 const MSG_PEEK: i32 = 2;
@@ -46,6 +48,8 @@ struct Show {
     /// Generic families that the user has named.
     families: Vec<(u16, String)>,
     requests: Requests,
+    /// Answers whose requests have not come yet.
+    early: Early,
     output: Box<dyn Output>,
     sink: Sink,
     text: Vec<u8>,
@@ -70,6 +74,7 @@ impl Session {
             no_names,
             families: Vec::new(),
             requests: Requests::default(),
+            early: Early::default(),
             output,
             sink,
             text: Vec::new(),
@@ -205,6 +210,16 @@ impl Session {
         self.reassembly.end_processes(keys, lost, gone, &mut self.show);
     }
 
+    /// Whether something waits for what may come yet.
+    pub(super) fn is_holding(&self) -> bool {
+        !self.show.early.is_empty()
+    }
+
+    /// Shows what waits for more, as if no more came.
+    pub(super) fn release(&mut self) {
+        self.show.release_all();
+    }
+
     /// What is known of a process.
     pub(super) fn process(&self, key: u64) -> Option<&Process> {
         self.reassembly.process(key)
@@ -315,9 +330,10 @@ impl Show {
         function: Function,
         (process, call): (&Process, &Call<'_>),
     ) -> Sender {
+        let sender = sender(call);
         let peer = SockaddrNl::read(call.name);
         let is_kernel = peer.is_none_or(|peer| peer.portid == 0);
-        let is_multicast = peer.is_some_and(|peer| peer.groups != 0);
+        let is_multicast = sender == Sender::Group;
         let is_peek = call.head.flags & MSG_PEEK != 0;
         let is_receive = function.kind() == Kind::Receive;
         // What a request names so may be refused.
@@ -333,11 +349,72 @@ impl Show {
             Kind::Life if function == Function::Socket => self.requests.made(moved.place),
             _ => {}
         }
-        match peer {
-            Some(_) if is_multicast => Sender::Group,
-            Some(peer) if peer.portid != 0 => Sender::Program,
-            Some(_) => Sender::Kernel,
-            None => Sender::Unknown,
+        sender
+    }
+}
+
+/// What a call moved, in the record that shows it, and when.
+fn moved(process: &Process, call: &Call<'_>, record: u64, at_ns: u64) -> Moved {
+    let fd = call.head.fd;
+    Moved {
+        place: Place::of(process, fd),
+        process: process.key,
+        fd,
+        protocol: call.head.protocol,
+        portid: process.sockets.get(&fd).map_or(0, |socket| socket.portid),
+        record,
+        at_ns,
+    }
+}
+
+/// Who sent what a call received, by its address.
+fn sender(call: &Call<'_>) -> Sender {
+    match SockaddrNl::read(call.name) {
+        Some(peer) if peer.groups != 0 => Sender::Group,
+        Some(peer) if peer.portid != 0 => Sender::Program,
+        Some(_) => Sender::Kernel,
+        None => Sender::Unknown,
+    }
+}
+
+/// What a call's function does with bytes; None if it is not known.
+fn kind(call: &Call<'_>) -> Option<Kind> {
+    let (number, _) = Origin::split(call.head.function);
+    Function::from_number(number).map(Function::kind)
+}
+
+impl Show {
+    /// Whether a call received an answer to what is not known to be asked, but may be soon.
+    fn is_early(&self, process: &Process, call: &Call<'_>) -> bool {
+        let Some(header) = Nlmsghdr::read(call.payload).filter(|_| call.head.errno == 0) else {
+            return false;
+        };
+        let moved = moved(process, call, self.records.saturating_add(1), call.head.exit_ns);
+        self.requests.scope(&moved, sender(call)).is_unasked(&header)
+    }
+
+    /// Shows the calls held back of a socket whose requests have come by now.
+    fn release(&mut self, place: Place) {
+        while let Some(held) = self.early.first(place) {
+            if self.is_early(&held.process, &held.call()) {
+                break;
+            }
+            let Some(held) = self.early.take(place) else { break };
+            self.show(&held.process, &held.call());
+        }
+    }
+
+    /// Shows the calls held back of a process that ends.
+    fn release_of(&mut self, process: &Process) {
+        while let Some(held) = self.early.take_of(process.key) {
+            self.show(&held.process, &held.call());
+        }
+    }
+
+    /// Shows all calls that are held back.
+    fn release_all(&mut self) {
+        while let Some(held) = self.early.take_oldest() {
+            self.show(&held.process, &held.call());
         }
     }
 }
@@ -360,6 +437,54 @@ impl Receiver for Show {
     }
 
     fn call(&mut self, process: &Process, call: &Call<'_>) {
+        let place = Place::of(process, call.head.fd);
+        let kind = kind(call);
+        if kind == Some(Kind::Receive)
+            && (self.early.first(place).is_some() || self.is_early(process, call))
+        {
+            self.early.hold(place, process, call, self.records);
+        } else {
+            if kind == Some(Kind::Life) && self.early.first(place).is_some() {
+                self.release_all();
+            }
+            self.show(process, call);
+            self.release(place);
+        }
+        while let Some(held) = self.early.take_overdue(self.records) {
+            self.show(&held.process, &held.call());
+        }
+    }
+
+    fn lost(&mut self, process: &Process, count: u64) {
+        self.lost = self.lost.saturating_add(count);
+        self.requests.missed();
+        self.release_all();
+        self.output.lost(process, count, &mut self.text);
+    }
+
+    fn bye(&mut self, process: &Process) {
+        self.release_of(process);
+        self.give_up(process, None, Why::Ended);
+        self.output.bye(process, &mut self.text);
+    }
+
+    fn gone(&mut self, process: &Process, gone: Gone) {
+        self.release_of(process);
+        let why = match gone {
+            Gone::Ended => Why::Ended,
+            Gone::Unheard => Why::Cut,
+        };
+        self.give_up(process, None, why);
+    }
+
+    fn name(&mut self, name: &Name<'_>) {
+        self.names.add(name);
+    }
+}
+
+impl Show {
+    /// Shows a call.
+    fn show(&mut self, process: &Process, call: &Call<'_>) {
         let (number, origin) = Origin::split(call.head.function);
         let Some(function) = Function::from_number(number) else {
             self.unknown = self.unknown.saturating_add(1);
@@ -367,18 +492,11 @@ impl Receiver for Show {
         };
         self.records = self.records.saturating_add(1);
         let socket = process.sockets.get(&call.head.fd);
-        let moved = Moved {
-            place: Place::of(process, call.head.fd),
-            process: process.key,
-            fd: call.head.fd,
-            protocol: call.head.protocol,
-            portid: socket.map_or(0, |socket| socket.portid),
-            record: self.records,
-            at_ns: match function.kind() {
-                Kind::Send => call.head.enter_ns,
-                _ => call.head.exit_ns,
-            },
+        let at_ns = match function.kind() {
+            Kind::Send => call.head.enter_ns,
+            _ => call.head.exit_ns,
         };
+        let moved = moved(process, call, self.records, at_ns);
         let sender = self.learn(&moved, function, (process, call));
         let names = self.names.scope(Some(process), call.head.fd);
         let requests = self.requests.scope(&moved, sender);
@@ -396,28 +514,5 @@ impl Receiver for Show {
         if function == Function::Close && call.head.ret == 0 && !process.has_other(call.head.fd) {
             self.give_up(process, Some(moved.place), Why::Closed);
         }
-    }
-
-    fn lost(&mut self, process: &Process, count: u64) {
-        self.lost = self.lost.saturating_add(count);
-        self.requests.missed();
-        self.output.lost(process, count, &mut self.text);
-    }
-
-    fn bye(&mut self, process: &Process) {
-        self.give_up(process, None, Why::Ended);
-        self.output.bye(process, &mut self.text);
-    }
-
-    fn gone(&mut self, process: &Process, gone: Gone) {
-        let why = match gone {
-            Gone::Ended => Why::Ended,
-            Gone::Unheard => Why::Cut,
-        };
-        self.give_up(process, None, why);
-    }
-
-    fn name(&mut self, name: &Name<'_>) {
-        self.names.add(name);
     }
 }

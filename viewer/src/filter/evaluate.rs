@@ -6,7 +6,7 @@ use super::literal::text_of;
 use super::probe::{Judge, Probe};
 use super::{Expression, Field, Filter, Relation, Subject, Test};
 use crate::decode::{self, Direction, Engine, MessageHead, Order, TextKind, Value};
-use crate::state::process::Process;
+use crate::state::{self, process::Process};
 
 /// `NLMSG_ERROR` and `NLMSG_DONE`, which begin with an error number.
 const WITH_ERROR: [u16; 2] = [2, 3];
@@ -31,8 +31,17 @@ pub struct Around<'a> {
     pub record: u64,
     /// The bytes.
     pub payload: &'a [u8],
-    /// What a message answers: the request, and the nanoseconds since.
-    pub answers: &'a dyn Fn(&MessageHead<'_>) -> Option<(u16, u64)>,
+    /// What a message answers.
+    pub answers: &'a dyn Fn(&MessageHead<'_>) -> Option<Answered>,
+}
+
+/// What a message answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// The type of the request.
+    pub ty: u16,
+    /// The nanoseconds since it was sent, where that is known.
+    pub latency_ns: Option<u64>,
 }
 
 /// Which messages of a datagram a filter wants.
@@ -201,7 +210,9 @@ impl Heads<'_> {
             Field::Protocol => self.around.protocol.map(|protocol| number(protocol.into())),
             Field::PortId => socket.map(|socket| number(socket.portid.into())),
             Field::Record => Some(number(self.around.record)),
-            Field::Group => call.map(|call| self.group(test, call)),
+            Field::Group => {
+                call.filter(|_| self.around.direction.is_some()).map(|call| self.group(test, call))
+            }
             Field::Errno => {
                 let errno = head.map_or_else(|| self.failure(), error_of);
                 errno.map(|errno| holds(&self.engine.errno(errno)))
@@ -213,13 +224,13 @@ impl Heads<'_> {
             Field::Seq => head.map(|head| number(head.header.seq.into())),
             Field::Port => head.map(|head| number(head.header.portid.into())),
             Field::Len => head.map(|head| number(head.header.len.into())),
-            Field::To => self.answered(head).map(|(ty, _)| holds(&self.message_type(ty))),
-            Field::Latency => self.answered(head).map(|(_, latency_ns)| number(latency_ns)),
+            Field::To => self.answered(head).map(|to| holds(&self.message_type(to.ty))),
+            Field::Latency => self.answered(head).and_then(|to| to.latency_ns).map(number),
         };
         known.unwrap_or(false)
     }
 
-    fn answered(&self, head: Option<&MessageHead<'_>>) -> Option<(u16, u64)> {
+    fn answered(&self, head: Option<&MessageHead<'_>>) -> Option<Answered> {
         head.and_then(|head| (self.around.answers)(head))
     }
 
@@ -240,12 +251,12 @@ impl Heads<'_> {
         Some(test.relation.holds(&value))
     }
 
-    /// Any of the groups that a datagram came by.
+    /// Any of the groups that a datagram came by: the address has the first 32, the control data any.
     fn group(&self, test: &Test, call: &Call<'_>) -> bool {
-        let Some(SockaddrNl { groups, .. }) = SockaddrNl::read(call.name) else { return false };
+        let groups = SockaddrNl::read(call.name).map_or(0, |address| address.groups);
         let names = self.engine.groups(call.head.protocol);
-        (0_u32..32).filter(|bit| groups & (1 << bit) != 0).any(|bit| {
-            let number = bit.saturating_add(1);
+        let first = (1_u32..=32).filter(|number| groups & (1 << (number - 1)) != 0);
+        first.chain(state::control::group(call.control)).any(|number| {
             let (v, name) = (u64::from(number), names.name(number));
             test.relation.holds(&Value::named(v, 4, name, None))
         })

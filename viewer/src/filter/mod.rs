@@ -27,7 +27,7 @@ mod probe;
 mod tests;
 
 pub use error::Error;
-pub use evaluate::{Around, Verdicts};
+pub use evaluate::{Answered, Around, Verdicts};
 pub use field::Field;
 pub use names::Names;
 

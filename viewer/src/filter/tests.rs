@@ -69,7 +69,9 @@ fn verdicts(expression: &str, datagram: &str, direction: Direction) -> Verdicts 
             direction: Some(direction),
             record: 17,
             payload: &payload,
-            answers: &|head| (head.header.ty == 2).then_some((16, 1_500_000)),
+            answers: &|head| {
+                (head.header.ty == 2).then_some(Answered { ty: 16, latency_ns: Some(1_500_000) })
+            },
         };
         filter.verdicts(&engine, &around)
     })
@@ -267,4 +269,62 @@ fn the_place_is_marked() {
     let told = error.to_string();
     assert!(told.starts_with("filter, column 1: there is no field"), "{told}");
     assert!(told.ends_with("\n  µs == 1 && latancy\n  ^^"), "{told}");
+}
+
+/// The page names every field in its table, with what it is.
+#[test]
+fn the_page_has_every_field() {
+    let page = include_str!("../../docs/filter.md");
+    for field in Field::ALL {
+        let row = format!("| `{}` | {} |", field.name(), field.about());
+        assert!(page.contains(&row), "no row {row}");
+    }
+    let rows =
+        page.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 4);
+    assert_eq!(rows.count(), Field::ALL.len());
+}
+
+/// Every expression on the page is one.
+#[test]
+fn the_page_shows_what_can_be_written() {
+    let page = include_str!("../../docs/filter.md");
+    let mut checked = 0;
+    for block in page.split("```filter\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        for line in block.lines() {
+            let expression = line.split("  #").next().unwrap().trim();
+            ALL.with(|all| Filter::parse(expression, all).unwrap_or_else(|e| panic!("{e}")));
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "{checked} expressions");
+}
+
+#[test]
+fn groups_beyond_the_32nd_are_told_by_control_data() {
+    // A `struct cmsghdr` of SOL_NETLINK and NETLINK_PKTINFO, with group 33.
+    let control: Vec<u8> =
+        [&20_u64.to_ne_bytes()[..], &bytes("0e010000 03000000 21000000 00000000")].concat();
+    let head = CallHead { function: Function::Recvmsg as u32, ..CallHead::default() };
+    let call = Call { head, iov_lens: &[], name: &[], control: &control, payload: &[] };
+    for (expression, expected) in
+        [("group == 33", true), ("group == RTNLGRP_BRVLAN", true), ("group == 1", false)]
+    {
+        let holds = ALL.with(|all| {
+            let engine = Engine { registry: &all.1, names: &NoNames, requests: &NoRequests };
+            let around = Around {
+                process: None,
+                call: Some(&call),
+                function: Some(Function::Recvmsg),
+                socket: None,
+                protocol: Some(0),
+                direction: Some(Direction::Receive),
+                record: 1,
+                payload: &[],
+                answers: &|_| None,
+            };
+            Filter::parse(expression, all).unwrap().verdicts(&engine, &around).any()
+        });
+        assert_eq!(holds, expected, "{expression}");
+    }
 }

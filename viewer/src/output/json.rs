@@ -12,9 +12,9 @@ mod value;
 
 use super::reply::{self, LeftOver, Unanswered};
 use super::time::Clock;
-use super::{CallRecord, Datagram, Output, Style, control, escape, socket_names, text};
+use super::{CallRecord, Datagram, Output, Style, escape, socket_names, text};
 use crate::decode::{self, Direction, Engine, Groups};
-use crate::state::process::Process;
+use crate::state::{control, process::Process};
 use lines::{Lines, Scratch};
 use nlproto::function::{EXPLAINED, Kind};
 use nlproto::{Function, Origin, SockaddrNl};

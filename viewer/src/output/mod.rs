@@ -9,7 +9,6 @@ use nlproto::{Call, Function, Origin, Socket};
 use reply::Unanswered;
 
 pub mod check;
-mod control;
 mod errno_names;
 pub mod escape;
 mod guess;

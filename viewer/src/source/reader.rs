@@ -136,6 +136,12 @@ impl Reading {
         self.events.recv().ok()
     }
 
+    /// What comes next within a time, if anything does.
+    #[must_use]
+    pub fn wait_for(&self, time: Duration) -> Option<Event> {
+        self.events.recv_timeout(time).ok()
+    }
+
     /// Gives a buffer back.
     pub fn recycle(&self, chunk: Chunk) {
         // The queue is as long as there are buffers; one too many is just freed.

@@ -286,6 +286,40 @@ impl Registry {
         each(self.bare());
     }
 
+    /// Calls `take` with the tables that are next to be looked at, the `number`th from 0, and forgets them:
+    /// all together are more than a viewer needs to have at hand. False if there are no more.
+    pub fn look_through(&self, number: usize, take: &mut dyn FnMut(&Tables)) -> bool {
+        let protocols = self.protocols.keys().map(|protocol| (Some(*protocol), None));
+        let families = self.generic.keys().map(|family| (None, Some(family)));
+        let Some(next) = protocols.chain(families).chain([(None, None)]).nth(number) else {
+            return false;
+        };
+        let tables = self.afresh().tables(|source| match next {
+            (Some(protocol), _) => !source.generic && source.protocol == Some(protocol),
+            (_, Some(family)) => source.generic && source.name == *family,
+            _ => false,
+        });
+        tables.iter().for_each(take);
+        true
+    }
+
+    /// The same specs, of which those that come with the viewer are not read yet.
+    fn afresh(&self) -> Self {
+        let sources = self.sources.iter().map(|source| Source {
+            name: source.name.clone(),
+            file: if source.builtin.is_some() { OnceCell::new() } else { source.file.clone() },
+            ..*source
+        });
+        Self {
+            sources: sources.collect(),
+            protocols: BTreeMap::new(),
+            generic: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            fixed_groups: BTreeMap::new(),
+            bare: OnceCell::new(),
+        }
+    }
+
     /// The generic family that always has this message type.
     #[must_use]
     pub fn reserved(&self, id: u16) -> Option<&str> {

@@ -18,14 +18,20 @@ impl Vocabulary {
     /// The names of all specs, which are all read for it.
     #[must_use]
     pub fn of(registry: &Registry) -> Self {
-        let mut all = Self::default();
+        let mut all = Self::of_families(registry);
         registry.each_tables(&mut |tables| all.add(tables));
-        // The types of generic families' messages go by these.
-        all.constants.extend(registry.generic_families().map(Into::into));
         all
     }
 
-    fn add(&mut self, tables: &Tables) {
+    /// The names of the generic families, which their messages' types go by.
+    #[must_use]
+    pub fn of_families(registry: &Registry) -> Self {
+        let constants = registry.generic_families().map(Into::into).collect();
+        Self { parts: HashSet::new(), constants }
+    }
+
+    /// Adds the names that some tables give.
+    pub fn add(&mut self, tables: &Tables) {
         for set in tables.sets() {
             self.parts.extend(set.attrs.iter().map(|attr| attr.c_name.clone()));
         }

@@ -43,7 +43,7 @@ const CTRL_MCAST_GRP_ID: u16 = 2;
 
 /// So many names are kept before all are forgotten, so that interfaces that come and go do not fill
 /// the memory.
-const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 15;
 
 /// A number, in the network namespace that it belongs to (0 where it belongs to none).
 type Key = (u64, u32);

@@ -2,6 +2,7 @@
 
 mod captures;
 mod classic;
+pub(crate) mod conversations;
 mod decoded;
 mod families;
 mod generic;

@@ -15,7 +15,7 @@ const MAX_TEXT_LEN: usize = 64 << 10;
 /// Most exchanges that are known.
 const MAX_COUNT: usize = 4096;
 /// Most bytes of text that are held of all of them.
-const MAX_TOTAL_LEN: usize = 4 << 20;
+const MAX_TOTAL_LEN: usize = 2 << 20;
 
 /// An exchange that has begun.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Exchanges {
     held_len: usize,
     /// What of the record at hand is to be held: exchanges, and which of its messages belong to each.
     now: Vec<(u64, Vec<bool>)>,
+    /// Where text is written, to be held in no more room than it takes.
+    text: Vec<u8>,
 }
 
 /// Collects the exchange that each message belongs to.
@@ -98,12 +100,19 @@ impl Exchanges {
             if let Some(Exchange::Held(text)) = self.all.get_mut(&key)
                 && text.len() < MAX_TEXT_LEN
             {
-                let before = text.len();
-                write(Wanted::Parts(&parts), text);
-                self.held_len = self.held_len.saturating_add(text.len().saturating_sub(before));
+                self.text.clear();
+                write(Wanted::Parts(&parts), &mut self.text);
+                text.reserve_exact(self.text.len());
+                text.extend_from_slice(&self.text);
+                self.held_len = self.held_len.saturating_add(self.text.len());
             }
         }
         while self.held_len > MAX_TOTAL_LEN && self.forget() {}
+    }
+
+    /// Whether the exchange of a record's requests is shown.
+    pub(super) fn shows(&self, record: u64) -> bool {
+        matches!(self.all.get(&record), Some(Exchange::Shown))
     }
 
     fn show(&mut self, key: u64, out: &mut Vec<u8>) {
@@ -133,5 +142,138 @@ impl Exchanges {
             self.held_len = self.held_len.saturating_sub(text.len());
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{Asked, NoNames};
+    use crate::spec::Registry;
+    use crate::wire::message::Nlmsghdr;
+
+    /// All that is received answers what this record asked.
+    struct To(u64);
+
+    impl decode::Requests for To {
+        fn asked(&self, _: &Nlmsghdr) -> Option<Asked<'_>> {
+            let (record, part, sent_ns, is_dump) = (self.0, 0, 0, false);
+            let (answers, answers_len, is_interrupted, bytes) = (1, 16, false, &[][..]);
+            Some(Asked {
+                record,
+                part,
+                sent_ns,
+                is_dump,
+                bytes,
+                answers,
+                answers_len,
+                is_interrupted,
+            })
+        }
+    }
+
+    struct Bench(Registry, Exchanges);
+
+    impl Bench {
+        fn new() -> Self {
+            Self(Registry::builtin(), Exchanges::default())
+        }
+
+        /// So many empty messages go by in a record, each of which has a text of so many letters; returns
+        /// what is shown of them, and what was held before.
+        fn go(
+            &mut self,
+            record: u64,
+            to: Option<u64>,
+            wanted: &[bool],
+            len: usize,
+        ) -> (Vec<bool>, usize) {
+            let direction = if to.is_some() { Direction::Receive } else { Direction::Send };
+            let message = [16, 0, 0, 0, 18, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+            let payload = message.repeat(wanted.len());
+            let requests = To(to.unwrap_or(0));
+            let engine = Engine { registry: &self.0, names: &NoNames, requests: &requests };
+            let around = Around {
+                process: None,
+                call: None,
+                function: None,
+                socket: None,
+                protocol: Some(0),
+                direction: Some(direction),
+                record,
+                payload: &payload,
+                answers: &|_| None,
+            };
+            let (mut shown, mut out) = (wanted.to_vec(), Vec::new());
+            self.1.complete(&engine, &around, &mut shown, &mut out);
+            self.1.hold(&mut |parts, text| {
+                let Wanted::Parts(parts) = parts else { panic!("all") };
+                text.extend(vec![b'x'; parts.iter().filter(|has| **has).count() * len]);
+            });
+            (shown, out.len())
+        }
+
+        #[track_caller]
+        fn is_bounded(&self) {
+            let exchanges = &self.1;
+            let held = exchanges.all.values().map(|exchange| match exchange {
+                Exchange::Shown => 0,
+                Exchange::Held(text) => text.len(),
+            });
+            assert_eq!(held.sum::<usize>(), exchanges.held_len);
+            assert!(exchanges.held_len <= MAX_TOTAL_LEN, "{}", exchanges.held_len);
+            assert!(exchanges.all.len() <= MAX_COUNT);
+            assert_eq!(exchanges.all.len(), exchanges.order.len());
+        }
+    }
+
+    #[test]
+    fn what_was_held_comes_with_the_first_that_is_wanted() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.go(1, None, &[false, false], 10), (vec![false, false], 0));
+        assert_eq!(bench.go(2, None, &[false], 10), (vec![false], 0));
+        assert_eq!(bench.go(3, Some(1), &[false], 10), (vec![false], 0));
+        assert!(!bench.1.shows(1));
+        // The two requests, and the first answer.
+        assert_eq!(bench.go(4, Some(1), &[false, true], 10), (vec![true, true], 30));
+        assert!(bench.1.shows(1) && !bench.1.shows(2));
+        assert_eq!(bench.go(5, Some(1), &[false], 10), (vec![true], 0));
+        assert_eq!(bench.go(6, Some(2), &[false], 10), (vec![false], 0));
+        bench.is_bounded();
+        assert_eq!(bench.1.held_len, 20);
+        // A request that is wanted itself has nothing before it.
+        assert_eq!(bench.go(7, None, &[true, false], 10), (vec![true, true], 0));
+    }
+
+    #[test]
+    fn of_a_long_exchange_the_front_is_held() {
+        let mut bench = Bench::new();
+        bench.go(1, None, &[false], 10);
+        for record in 2..1000 {
+            bench.go(record, Some(1), &[false], 1000);
+        }
+        bench.is_bounded();
+        let (_, held) = bench.go(1000, Some(1), &[true], 1000);
+        assert!((MAX_TEXT_LEN..MAX_TEXT_LEN + 1000).contains(&held), "{held}");
+    }
+
+    #[test]
+    fn of_many_exchanges_the_newest_are_held() {
+        for len in [0, 10, 100_000] {
+            let mut bench = Bench::new();
+            let count = MAX_COUNT as u64 + 100;
+            for record in 1..=count {
+                bench.go(record, None, &[false], len);
+                bench.1.now.clear();
+            }
+            bench.is_bounded();
+            assert!(!bench.1.all.contains_key(&1) && bench.1.all.contains_key(&count), "{len}");
+            // What is shown is forgotten in its turn.
+            for record in count..count * 2 {
+                bench.go(record, None, &[true], len);
+            }
+            bench.is_bounded();
+            assert_eq!(bench.1.held_len, 0);
+        }
     }
 }

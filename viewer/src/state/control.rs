@@ -1,15 +1,16 @@
 //! What control data says of the message that it came with.
 
-use super::socket_names::SOL_NETLINK;
-
 /// Length of a `struct cmsghdr` on 64-bit machines, to whose multiples of 8 they are padded.
 const HEADER_LEN: usize = 16;
 const ALIGN: usize = 8;
+/// `SOL_NETLINK`.
+const SOL_NETLINK: i32 = 270;
 /// `NETLINK_PKTINFO`.
 const PKTINFO: i32 = 3;
 
 /// The multicast group through which a message came, where `NETLINK_PKTINFO` tells of one.
-pub(super) fn group(mut control: &[u8]) -> Option<u32> {
+#[must_use]
+pub fn group(mut control: &[u8]) -> Option<u32> {
     while let Some((header, data)) = control.split_at_checked(HEADER_LEN) {
         let number = |at: usize| header.get(at..)?.first_chunk::<4>().copied();
         let len = header.first_chunk().map(|len| u64::from_ne_bytes(*len))?;
