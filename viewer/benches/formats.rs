@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use nlview::decode::{self, Direction, Engine, Ignore, NoNames, NoRequests, Wanted};
-use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
+use nlview::output::{Datagram, FORMATS, Style};
 use nlview::source::hextext::{HexText, Item};
 use nlview::spec::Registry;
 use nlview::wire::Step;
@@ -115,15 +115,7 @@ fn dump() -> &'static Load {
 }
 
 fn style() -> Style {
-    Style {
-        color: false,
-        string_limit: 9999,
-        hex: false,
-        time: TimeStyle::None,
-        width: None,
-        show_secrets: false,
-        descriptors: Descriptors::Number,
-    }
+    Style::PLAIN
 }
 
 /// The specs, with the tables made that are otherwise made when they are first needed.

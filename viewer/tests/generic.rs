@@ -9,7 +9,7 @@ use std::io::Write as _;
 
 use nlproto::{Name, NameKind};
 use nlview::decode::{Direction, Engine, Names, NoRequests, Wanted};
-use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
+use nlview::output::{Datagram, FORMATS, Style};
 use nlview::spec::Registry;
 use nlview::state::names::NameTable;
 
@@ -43,15 +43,7 @@ impl Bench {
     /// What a format prints of a datagram.
     fn print(&self, format: &str, direction: Direction, bytes: &[u8]) -> String {
         let format = FORMATS.iter().find(|f| f.name == format).unwrap();
-        let style = Style {
-            color: false,
-            string_limit: 9999,
-            hex: false,
-            time: TimeStyle::None,
-            width: None,
-            show_secrets: false,
-            descriptors: Descriptors::Number,
-        };
+        let style = Style::PLAIN;
         let names = self.names.scope(None, -1);
         let engine = Engine { registry: &self.registry, names: &names, requests: &NoRequests };
         let datagram =

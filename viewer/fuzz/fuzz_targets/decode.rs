@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use nlview::decode::{Asked, Direction, Engine, NoNames, Requests, Wanted};
 use nlview::output::check::{Check, Level, Tally};
-use nlview::output::{Datagram, Descriptors, FORMATS, Output, Style, TimeStyle};
+use nlview::output::{Datagram, FORMATS, Output, Style};
 use nlview::spec::Registry;
 use nlview::wire::message::Nlmsghdr;
 
@@ -14,31 +14,14 @@ thread_local! {
 }
 
 fn style() -> Style {
-    Style {
-        color: false,
-        string_limit: 9999,
-        hex: false,
-        time: TimeStyle::None,
-        width: None,
-        show_secrets: false,
-        descriptors: Descriptors::Number,
-    }
+    Style::PLAIN
 }
 
 struct Same<'a>(&'a [u8]);
 
 impl Requests for Same<'_> {
     fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
-        Some(Asked {
-            record: 1,
-            part: 0,
-            sent_ns: 0,
-            is_dump: false,
-            bytes: self.0,
-            answers: 1,
-            answers_len: 0,
-            is_interrupted: false,
-        })
+        Some(Asked::once(self.0))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use nlview::decode::{Direction, Engine, Names, NoRequests, Policy, Wanted};
-use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
+use nlview::output::{Datagram, FORMATS, Style};
 use nlview::spec::Registry;
 
 /// So many specs are added to one registry.
@@ -55,15 +55,7 @@ fn message(ty: u16) -> Vec<u8> {
 }
 
 fn print(registry: &Registry, name: &str, protocol: u32, ty: u16) {
-    let style = Style {
-        color: false,
-        string_limit: 9999,
-        hex: false,
-        time: TimeStyle::None,
-        width: None,
-        show_secrets: false,
-        descriptors: Descriptors::Number,
-    };
+    let style = Style::PLAIN;
     let bytes = message(ty);
     let names = Named(name);
     let engine = Engine { registry, names: &names, requests: &NoRequests };

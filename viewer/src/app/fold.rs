@@ -162,16 +162,7 @@ mod tests {
 
     impl Requests for Asks {
         fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
-            (answer.seq == 7).then_some(Asked {
-                record: 1,
-                part: 0,
-                sent_ns: 0,
-                is_dump: true,
-                bytes: &[],
-                answers: 1,
-                answers_len: 0,
-                is_interrupted: false,
-            })
+            (answer.seq == 7).then_some(Asked { is_dump: true, ..Asked::once(&[]) })
         }
     }
 

@@ -147,6 +147,23 @@ pub struct Asked<'a> {
     pub is_interrupted: bool,
 }
 
+impl<'a> Asked<'a> {
+    /// A request in the first record, at an unknown time, with one answer so far.
+    #[must_use]
+    pub const fn once(bytes: &'a [u8]) -> Self {
+        Self {
+            record: 1,
+            part: 0,
+            sent_ns: 0,
+            is_dump: false,
+            bytes,
+            answers: 1,
+            answers_len: 0,
+            is_interrupted: false,
+        }
+    }
+}
+
 /// The requests that messages may answer.
 pub trait Requests {
     /// The request that the message with this header answers.

@@ -138,6 +138,19 @@ pub struct Style {
     pub descriptors: Descriptors,
 }
 
+impl Style {
+    /// Without colour, times, hex, secrets and a terminal; strings whole.
+    pub const PLAIN: Self = Self {
+        color: false,
+        string_limit: 9999,
+        hex: false,
+        time: TimeStyle::None,
+        width: None,
+        show_secrets: false,
+        descriptors: Descriptors::Number,
+    };
+}
+
 /// What stands behind a descriptor in the strace format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Descriptors {

@@ -22,16 +22,7 @@ struct One<'r>(&'r [u8]);
 
 impl Requests for One<'_> {
     fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
-        Some(Asked {
-            record: 1,
-            part: 0,
-            sent_ns: 0,
-            is_dump: false,
-            bytes: self.0,
-            answers: 1,
-            answers_len: 36,
-            is_interrupted: false,
-        })
+        Some(Asked::once(self.0))
     }
 }
 

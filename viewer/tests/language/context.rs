@@ -39,16 +39,7 @@ struct Always(Vec<u8>);
 
 impl Requests for Always {
     fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
-        Some(Asked {
-            record: 1,
-            part: 0,
-            sent_ns: 0,
-            is_dump: false,
-            bytes: &self.0,
-            answers: 1,
-            answers_len: 20,
-            is_interrupted: false,
-        })
+        Some(Asked::once(&self.0))
     }
 }
 

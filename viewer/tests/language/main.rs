@@ -17,22 +17,14 @@ mod ynl;
 use std::path::Path;
 
 use nlview::decode::{Direction, Engine, Names, NoRequests, Policy, Wanted};
-use nlview::output::{Datagram, Descriptors, FORMATS, Style, TimeStyle};
+use nlview::output::{Datagram, FORMATS, Style};
 use nlview::spec::Registry;
 
 /// `NETLINK_GENERIC`, and the number that the specs' family has there.
 const GENERIC: u32 = 16;
 const FAMILY: u16 = 40;
 
-const STYLE: Style = Style {
-    color: false,
-    string_limit: 9999,
-    hex: false,
-    time: TimeStyle::None,
-    width: None,
-    show_secrets: false,
-    descriptors: Descriptors::Number,
-};
+const STYLE: Style = Style::PLAIN;
 
 struct Known;
 

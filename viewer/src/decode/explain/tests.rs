@@ -15,16 +15,7 @@ struct Known(Vec<u8>);
 
 impl Requests for Known {
     fn asked(&self, _answer: &Nlmsghdr) -> Option<Asked<'_>> {
-        Some(Asked {
-            record: 7,
-            part: 1,
-            sent_ns: 0,
-            is_dump: false,
-            bytes: &self.0,
-            answers: 1,
-            answers_len: 36,
-            is_interrupted: false,
-        })
+        Some(Asked { record: 7, part: 1, ..Asked::once(&self.0) })
     }
 }
 

@@ -1,18 +1,10 @@
 use super::*;
 use crate::decode::{NoNames, NoRequests};
-use crate::output::{Descriptors, samples};
+use crate::output::samples;
 use crate::spec::Registry;
 use nlproto::{CallHead, Function};
 
-const STYLE: Style = Style {
-    color: false,
-    string_limit: 32,
-    hex: false,
-    time: TimeStyle::None,
-    width: None,
-    show_secrets: false,
-    descriptors: Descriptors::Number,
-};
+const STYLE: Style = Style { string_limit: 32, ..Style::PLAIN };
 
 /// A request for nothing by port id `portid`.
 fn request(portid: u32) -> Vec<u8> {

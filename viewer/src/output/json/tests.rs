@@ -4,19 +4,10 @@ use crate::decode::{
     Value, Visitor,
 };
 use crate::output::samples::{self, Samples};
-use crate::output::{Descriptors, TimeStyle};
 use nlproto::CallHead;
 use serde_json::Value as Parsed;
 
-const STYLE: Style = Style {
-    color: false,
-    string_limit: 32,
-    hex: false,
-    time: TimeStyle::None,
-    width: None,
-    show_secrets: false,
-    descriptors: Descriptors::Number,
-};
+const STYLE: Style = Style { string_limit: 32, ..Style::PLAIN };
 
 fn lines(out: &[u8]) -> Result<Vec<Parsed>, serde_json::Error> {
     out.split_inclusive(|b| *b == b'\n').map(serde_json::from_slice).collect()

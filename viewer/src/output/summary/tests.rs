@@ -5,21 +5,13 @@ mod sockets;
 
 use super::*;
 use crate::decode::{Asked, Direction, Names, Nlmsghdr, NoNames, Policy, Requests, Wanted};
-use crate::output::{Descriptors, TimeStyle, samples};
+use crate::output::samples;
 use crate::spec::Registry;
 use nlproto::function::Kind;
 use nlproto::{Call, CallHead, Function, Origin, Socket as Known};
 use serde_json::{Value, json};
 
-const STYLE: Style = Style {
-    color: false,
-    string_limit: 32,
-    hex: false,
-    time: TimeStyle::None,
-    width: None,
-    show_secrets: false,
-    descriptors: Descriptors::Number,
-};
+const STYLE: Style = Style { string_limit: 32, ..Style::PLAIN };
 
 const ROUTE: i32 = 0;
 const NETFILTER: i32 = 12;
@@ -42,16 +34,7 @@ struct Asks(Vec<(u32, u64, u64, Vec<u8>)>);
 impl Requests for Asks {
     fn asked(&self, answer: &Nlmsghdr) -> Option<Asked<'_>> {
         let (_, record, sent_ns, bytes) = self.0.iter().rfind(|ask| ask.0 == answer.seq)?;
-        Some(Asked {
-            record: *record,
-            part: 0,
-            sent_ns: *sent_ns,
-            is_dump: false,
-            bytes,
-            answers: 1,
-            answers_len: 36,
-            is_interrupted: false,
-        })
+        Some(Asked { record: *record, sent_ns: *sent_ns, ..Asked::once(bytes) })
     }
 }
 

@@ -1,20 +1,11 @@
 use super::*;
 use crate::decode::{NoNames, NoRequests};
 use crate::decode::{Opaque, Slot, Value, Visitor, Wanted};
-use crate::output::Descriptors;
 use crate::output::samples::{self, Samples};
 use crate::spec::Registry;
 use nlproto::{CallHead, Function};
 
-const STYLE: Style = Style {
-    color: false,
-    string_limit: 32,
-    hex: false,
-    time: TimeStyle::None,
-    width: None,
-    show_secrets: false,
-    descriptors: Descriptors::Number,
-};
+const STYLE: Style = Style { string_limit: 32, ..Style::PLAIN };
 
 fn received(style: &Style, feed: impl FnOnce(&mut Block<'_>)) -> String {
     let mut out = Vec::new();
