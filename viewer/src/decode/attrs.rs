@@ -94,6 +94,17 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         self.list(Elements::RuledAlike(policy, rules), bytes, at, parent);
     }
 
+    /// Whether key material may be in such a list.
+    #[cold]
+    fn holds(&self, elements: Elements<'_>) -> bool {
+        match elements {
+            Elements::Set(set, _) => set.is_some_and(|set| set.guarded),
+            Elements::Alike(kind, ..) => self.tables.holds(kind),
+            Elements::Levels(_, set) => set.guarded,
+            Elements::Ruled(..) | Elements::RuledAlike(..) => false,
+        }
+    }
+
     pub(super) fn list(
         &mut self,
         elements: Elements<'a>,
@@ -101,15 +112,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         at: usize,
         parent: &Scope<'a, '_>,
     ) {
-        let guarded = match elements {
-            Elements::Set(set, _) => set.is_some_and(|set| set.guarded),
-            Elements::Alike(kind, ..) => self.tables.holds(kind),
-            Elements::Levels(_, set) => set.guarded,
-            Elements::Ruled(..) | Elements::RuledAlike(..) => false,
-        };
         if parent.depth >= MAX_DEPTH {
             self.issue(at, IssueKind::TooDeep);
-            return self.guarded(Slot::Plain, at, bytes, Opaque::Unknown, guarded);
+            return self.guarded(Slot::Plain, at, bytes, Opaque::Unknown, self.holds(elements));
         }
         let set = elements.set();
         let mut scope = Scope::set(set, parent);
@@ -138,10 +143,12 @@ impl<'a, V: Visitor> Decoder<'a, V> {
                     let at = at.saturating_add(offset);
                     let need = header_len;
                     self.issue(at, IssueKind::ShortHeader { need, have: bytes.len() });
+                    let guarded = self.holds(elements);
                     self.guarded(Slot::Plain, at, bytes, Opaque::Trailing, guarded);
                 }
                 Step::Unreachable { at: offset, bytes } => {
                     let at = at.saturating_add(offset);
+                    let guarded = self.holds(elements);
                     self.guarded(Slot::Plain, at, bytes, Opaque::Unreachable, guarded);
                 }
             }
@@ -279,7 +286,9 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         }
         self.net_order = outer;
         self.strict = outer_strict;
-        scope.remember(Seen::new(elements.set(), &found));
+        if let Some(set) = set.filter(|set| set.has_selectors()) {
+            scope.remember(Seen::new(Some(set), &found));
+        }
         self.visitor.attr_end();
     }
 

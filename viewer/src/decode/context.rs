@@ -191,11 +191,14 @@ impl<'a, 's> Scope<'a, 's> {
 
 /// The number in a struct's named member; a name with dots is a path through structs within it.
 pub(super) fn member(tables: &Tables, st: &Struct, bytes: &[u8], name: &str) -> Option<i64> {
-    let (name, within) = match name.split_once('.') {
-        Some((name, within)) => (name, Some(within)),
-        None => (name, None),
+    // Most names are no paths.
+    let (member, within) = match st.member(name) {
+        Some(member) => (member, None),
+        None => {
+            let (name, within) = name.split_once('.')?;
+            (st.member(name)?, Some(within))
+        }
     };
-    let member = st.member(name)?;
     let at = member.offset?;
     match (&member.kind, within) {
         (MemberKind::Scalar(scalar) | MemberKind::Bits(scalar, _), None) => {

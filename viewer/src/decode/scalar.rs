@@ -85,20 +85,26 @@ impl<'a, V: Visitor> Decoder<'a, V> {
         {
             return Value::Sequence { v, size, order, bits, set };
         }
-        let unnamed = |set: &'a Enum| named(set).is_none() && set.part_of(v).is_none();
-        let plain = |set: &&'a Enum| set.partial && !set.is_flags && unnamed(set);
-        if let Some(set) = names.filter(|set| !plain(set)) {
+        if let Some(set) = names {
             let label = scalar.label.as_deref().or(set.label.as_deref());
-            return match scalar.names {
-                ValueNames::Flags(_) => Value::Flags { v, size, order, set, more: None, label },
-                _ => {
-                    let (signed, name) = (scalar.signed, named(set));
-                    match set.part_of(v).filter(|_| name.is_none()) {
-                        Some((name, rest)) => Value::NamedPart { v, size, order, name, rest },
-                        None => Value::Enum { v, size, order, signed, name, label },
-                    }
+            let is_flags = matches!(scalar.names, ValueNames::Flags(_));
+            if is_flags && (set.is_flags || !set.partial) {
+                return Value::Flags { v, size, order, set, more: None, label };
+            }
+            let name = named(set);
+            let part = if name.is_none() { set.part_of(v) } else { None };
+            match part {
+                _ if is_flags && (name.is_some() || part.is_some()) => {
+                    return Value::Flags { v, size, order, set, more: None, label };
                 }
-            };
+                Some((name, rest)) => return Value::NamedPart { v, size, order, name, rest },
+                // Of a set that names only some numbers the others are plain.
+                None if name.is_none() && set.partial && !set.is_flags => {}
+                None => {
+                    let signed = scalar.signed;
+                    return Value::Enum { v, size, order, signed, name, label };
+                }
+            }
         }
         match scalar.meaning {
             Meaning::Interface => {

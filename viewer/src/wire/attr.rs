@@ -137,6 +137,7 @@ impl<'a> Attrs<'a> {
 
 impl<'a> Attrs<'a> {
     /// An element with a header of its own at the front of `rest`.
+    #[cold]
     fn element(&mut self, header: Header, rest: &'a [u8]) -> Step<'a, Attr<'a>> {
         let at = self.at;
         let (Some((raw_type, len)), false) = (header.read(rest), header.is_empty()) else {
@@ -185,6 +186,7 @@ impl<'a> Attrs<'a> {
 impl<'a> Iterator for Attrs<'a> {
     type Item = Step<'a, Attr<'a>>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
         let at = self.at;
