@@ -11,16 +11,16 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Present => out.extend_from_slice(b"true"),
         Value::Uint { v, .. } => text::decimal(out, v),
         Value::Int { v, .. } => text::decimal(out, v),
-        Value::Enum { v, name, signed, .. } => {
+        Value::Enum { signed: true, name, .. } => {
             let number = value.number().unwrap_or(0);
             match name {
-                Some(name) => drop(escape::json(out, name.as_bytes())),
-                None if signed => text::decimal(out, number),
-                None => text::decimal(out, v),
+                Some(name) => constant(out, name),
+                None => text::decimal(out, number),
             }
             out.extend_from_slice(b",\"raw\":");
-            if signed { text::decimal(out, number) } else { text::decimal(out, v) }
+            text::decimal(out, number);
         }
+        Value::Enum { v, name, .. } => named(out, v, name),
         Value::Sequence { v, bits, set, .. } => {
             out.push(b'[');
             for (at, (number, name)) in parts(v, bits, set).enumerate() {
@@ -89,6 +89,14 @@ pub(super) fn put(out: &mut Vec<u8>, value: &Value<'_>) {
             }
         }
     }
+}
+
+fn named(out: &mut Vec<u8>, v: u64, name: Option<&str>) {
+    match name {
+        Some(name) => constant(out, name),
+        None => text::decimal(out, v),
+    }
+    raw_number(out, v);
 }
 
 /// Appends an array of the bits that are set: names, and numbers of those that have none.
