@@ -62,7 +62,7 @@ struct Args {
     #[arg(long, requires = "filter")]
     conversation: bool,
 
-    /// Show only the first N answers of each dump (3), and how many more there were
+    /// Show only the first N answers of each dump (3), and how many more there were; in the tree format
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3")]
     fold: Option<u64>,
 
