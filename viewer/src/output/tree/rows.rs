@@ -10,7 +10,7 @@
 //! block of this kind did. Most blocks are so, and are copied whole. What is kept of each row allows to lay
 //! out the others again.
 
-use crate::output::paint::{self, Paint, Role};
+use crate::output::paint::{self, Paint};
 
 /// Columns before a row of depth 0.
 const INDENT: usize = 6;
@@ -256,7 +256,7 @@ impl Rows {
         width: Option<usize>,
     ) {
         let right = width.unwrap_or(PLAIN_WIDTH).max(column.saturating_add(MIN_VALUE));
-        let layout = Layout { column, right, cut: width.is_some(), paint };
+        let layout = Layout { column, right, wraps: width.is_some(), paint };
         // Lines that are as they should be are copied together.
         let mut copied = 0;
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| !row.hidden) {
@@ -307,14 +307,14 @@ struct Layout {
     /// Where further lines begin.
     column: usize,
     right: usize,
-    /// Whether there is a terminal's edge to cut at.
-    cut: bool,
+    /// Whether there is a terminal's edge, where no line may go on.
+    wraps: bool,
     paint: Paint,
 }
 
 impl Layout {
     /// Appends a value from column `from` on. Lines break between its items; an item that alone is
-    /// longer than a line is cut if lines are. `start` and `breaks` are places in one text.
+    /// longer than a line goes on in the next. `start` and `breaks` are places in one text.
     fn lines(&self, out: &mut Vec<u8>, value: &[u8], start: usize, from: usize, breaks: &[usize]) {
         let mut at = from;
         let mut item_start = 0;
@@ -335,22 +335,32 @@ impl Layout {
                 }
             }
             let room = self.right.saturating_sub(at);
-            if self.cut && columns > room {
-                self.cut(out, item, room.saturating_sub(1));
+            if self.wraps && columns > room {
+                at = self.wrapped(out, item, room);
             } else {
                 out.extend_from_slice(item);
+                at = at.saturating_add(columns);
             }
-            at = at.saturating_add(columns);
         }
     }
 
-    fn cut(&self, out: &mut Vec<u8>, item: &[u8], room: usize) {
-        let end = paint::fitting(item, room);
-        out.extend_from_slice(item.get(..end).unwrap_or(item));
-        if self.paint.on() {
-            out.extend_from_slice(paint::RESET);
+    /// Appends an item that is longer than its line, of which only so many columns are left, over several.
+    /// Returns the column where it ends.
+    fn wrapped(&self, out: &mut Vec<u8>, item: &[u8], room: usize) -> usize {
+        let (mut rest, mut room) = (item, room);
+        loop {
+            let end = paint::fitting(rest, room);
+            let (line, more) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            if paint::columns(more) == 0 || (line.is_empty() && room >= MIN_VALUE) {
+                out.extend_from_slice(rest);
+                return self.right.saturating_sub(room).saturating_add(paint::columns(rest));
+            }
+            out.extend_from_slice(line);
+            rest = more;
+            out.push(b'\n');
+            spaces(out, self.column);
+            room = self.right.saturating_sub(self.column);
         }
-        self.paint.put(out, Role::Dim, "…".as_bytes());
     }
 }
 

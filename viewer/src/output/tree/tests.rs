@@ -1,6 +1,6 @@
 use super::*;
 use crate::decode::{NoNames, NoRequests};
-use crate::decode::{Opaque, Slot, Value, Visitor, Wanted};
+use crate::decode::{Opaque, Slot, TextKind, Value, Visitor, Wanted};
 use crate::output::samples::{self, Samples};
 use crate::spec::Registry;
 use nlproto::{CallHead, Function};
@@ -275,6 +275,19 @@ fn a_terminal_is_not_overrun() {
     let shown = received(&style, |block| Samples::new().everything(block));
     for line in shown.lines().skip(1) {
         assert!(paint::columns(line.as_bytes()) <= 60, "{line}");
+    }
+}
+
+#[test]
+fn long_values_go_on_in_the_next_line() {
+    for color in [false, true] {
+        let style = Style { width: Some(60), color, string_limit: 200, ..STYLE };
+        let shown = received(&style, |block| {
+            let bytes = &[b'~'; 150];
+            block.value(Slot::Plain, &Value::Text { bytes, kind: TextKind::Raw });
+        });
+        assert_eq!(shown.matches('~').count(), 150, "{shown}");
+        assert!(shown.lines().all(|line| paint::columns(line.as_bytes()) <= 60), "{shown}");
     }
 }
 
