@@ -2,6 +2,7 @@
    FILE which numbers it got, and how long each file is. */
 #include "tracee.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 int main(int argc, char **argv)
@@ -11,9 +12,7 @@ int main(int argc, char **argv)
     char line[64];
     struct stat found;
     for (int i = 0; i < 3; i++) {
-        char name[] = "/tmp/closed-XXXXXX";
-        files[i] = mkstemp(name);
-        unlink(name);
+        files[i] = memfd_create("closed", 0);
     }
     fd = netlink(NETLINK_ROUTE);
     for (unsigned i = 1; i <= 3; i++) {

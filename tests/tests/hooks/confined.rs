@@ -137,11 +137,14 @@ fn a_program_goes_where_it_wants_and_is_recorded_there() {
         "time",
     ];
     for way in ways {
-        let plain = run(bare(tracee("elsewhere")).arg(way));
+        let root = Scratch::new();
+        let plain = run(bare(tracee("elsewhere")).arg(way).arg(root.join("")));
         for transport in TRANSPORTS {
             let scratch = Scratch::new();
             let viewer = Viewer::listen(&scratch.join("s"));
-            let said = run(by(transport, tracee("elsewhere"), &scratch.join("s")).arg(way));
+            let said = run(by(transport, tracee("elsewhere"), &scratch.join("s"))
+                .arg(way)
+                .arg(root.join("")));
             assert_eq!(said, plain, "{way} by {transport}");
             let all = viewer.finish();
             let mut sent: Vec<u32> = all.iter().flat_map(Frames::sequence).map(|it| it.1).collect();
