@@ -55,6 +55,15 @@ struct Writer {
 }
 
 impl Writer {
+    /// One that has introduced `ip`, with a socket of rtnetlink.
+    fn new() -> Self {
+        let bytes = codec::preamble().into();
+        let mut to = Self { bytes, process: 0, number: 0, now_ns: 1_000_000 };
+        to.hello(1, 4242, "ip");
+        to.socket(3, 0, 4242, 11);
+        to
+    }
+
     fn record(&mut self, record: &Record<'_>) {
         let mut room = [0; 4096];
         let len = codec::frame(&mut room, self.process, self.number, record).expect("room");
@@ -133,15 +142,66 @@ fn message(ty: u16, flags: u16, seq: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A link and an address are asked for under one number, and refused, the address first.
+fn refused_out_of_order(to: &mut Writer) {
+    let program = |function| (function, Origin::Program);
+    let kernel = [16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let link = message(16, 5, 1, &[0; 16]);
+    let address = message(20, 5, 1, &[0; 8]);
+    to.call(program(Function::Sendmsg), ROUTE, 1_000, (&kernel, &link), |_| {});
+    to.call(program(Function::Sendmsg), ROUTE, 1_000, (&kernel, &address), |_| {});
+    for (errno, request) in [(-19_i32, &address), (-17, &link)] {
+        let answer = message(2, 0, 1, &[&errno.to_ne_bytes(), &request[..]].concat());
+        to.call(program(Function::Recvmsg), ROUTE, 1_000, (&kernel, &answer), |_| {});
+    }
+}
+
+#[test]
+fn an_error_belongs_to_the_request_that_it_echoes() {
+    let mut to = Writer::new();
+    refused_out_of_order(&mut to);
+    let scratch = Scratch::new();
+    let file = scratch.file("x.nlcap", to.bytes);
+    let rows = replay(&file, "json", &["-c"]).expect(0).out();
+    for (ty, error, other) in
+        [("RTM_NEWLINK", "EEXIST", "ENODEV"), ("RTM_NEWADDR", "ENODEV", "EEXIST")]
+    {
+        let is_row = |line: &&str| line.contains(&format!("\"{ty}\"")) && line.contains("\"send\"");
+        let row = rows.lines().find(is_row).expect("a row for each type");
+        assert!(row.contains(error) && !row.contains(other), "{row}");
+    }
+    let found = replay(&file, "tree", &["--check=errors"]).expect(1).out();
+    let found: Vec<&str> = found.lines().collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("RTM_NEWADDR: ENODEV"), "{found:?}");
+    assert!(found[1].contains("RTM_NEWLINK: EEXIST"), "{found:?}");
+}
+
+#[test]
+fn what_is_only_looked_at_does_not_count_as_an_answer() {
+    let program = |function| (function, Origin::Program);
+    let kernel = [16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut to = Writer::new();
+    to.call(program(Function::Send), ROUTE, 100, (&[], &message(26, 0x301, 1, &[0; 12])), |_| {});
+    let routes = message(24, 2, 1, &[0; 12]).repeat(2);
+    for flags in [2, 0] {
+        to.call(program(Function::Recvmsg), ROUTE, 100, (&kernel, &routes), |head| {
+            head.flags = flags;
+        });
+    }
+    to.call(program(Function::Recvmsg), ROUTE, 100, (&kernel, &message(3, 2, 1, &[0; 4])), |_| {});
+    let scratch = Scratch::new();
+    let shown = replay(&scratch.file("x.nlcap", to.bytes), "tree", &["--fold=1"]).expect(0).out();
+    assert_eq!(shown.matches("◀ RTM_NEWROUTE").count(), 1, "{shown}");
+    assert!(shown.contains("… 1 more message\n"), "{shown}");
+}
+
 /// A capture of two programs, of which one fails, misses much, and loses records.
 fn capture() -> Vec<u8> {
     let program = |function| (function, Origin::Program);
     let kernel = [16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(SockaddrNl::read(&kernel).map(|address| address.portid), Some(0));
-    let mut to =
-        Writer { bytes: codec::preamble().into(), process: 0, number: 0, now_ns: 1_000_000 };
-    to.hello(1, 4242, "ip");
-    to.socket(3, 0, 4242, 11);
+    let mut to = Writer::new();
     to.call(program(Function::Socket), ROUTE, 2_500, (&[], &[]), |head| head.ret = 3);
     for (level, name, value) in [(270, 11, 1_i32), (270, 12, 1), (1, 8, 1_048_576), (1, 7, 32768)] {
         to.call(program(Function::Setsockopt), ROUTE, 400, (&[], &value.to_ne_bytes()), |head| {

@@ -70,14 +70,9 @@ impl Folded {
     }
 }
 
-/// Which messages of a record are wanted, if only these are shown.
-fn wanted<'s>(shown: &'s [bool], wanted: Wanted<'s>) -> Wanted<'s> {
-    if shown.contains(&false) { Wanted::Parts(shown) } else { wanted }
-}
-
-/// Whether nothing is left of a record that had messages.
-fn is_folded(shown: &[bool]) -> bool {
-    !shown.is_empty() && !shown.contains(&true)
+/// What is wanted of a record, if only these messages of it are shown. One without messages is shown.
+fn left<'s>(shown: &'s [bool], wanted: Wanted<'s>) -> Option<Wanted<'s>> {
+    if shown.is_empty() { Some(wanted) } else { Wanted::of(shown) }
 }
 
 /// What a message is to a dump.
@@ -113,14 +108,15 @@ impl Output for Folded {
 
     fn call(&mut self, engine: &Engine<'_>, record: &CallRecord<'_>, out: &mut Vec<u8>) {
         self.shown.clear();
-        if let (Some(direction), Ok(protocol), false) =
-            (record.direction(), u32::try_from(record.call.head.protocol), record.failed())
+        // What is only looked at is counted when it is taken out of the queue.
+        let moves = !record.failed() && !record.is_peek();
+        if let (Some(direction), Ok(protocol), true) =
+            (record.direction(), u32::try_from(record.call.head.protocol), moves)
         {
             let moved = (protocol, direction, record.call.payload);
             self.look(engine, moved, record.wanted, out);
         }
-        if !is_folded(&self.shown) {
-            let wanted = wanted(&self.shown, record.wanted);
+        if let Some(wanted) = left(&self.shown, record.wanted) {
             self.output.call(engine, &CallRecord { wanted, ..*record }, out);
         }
     }
@@ -128,8 +124,7 @@ impl Output for Folded {
     fn datagram(&mut self, engine: &Engine<'_>, datagram: &Datagram<'_>, out: &mut Vec<u8>) {
         let moved = (datagram.protocol, datagram.direction, datagram.bytes);
         self.look(engine, moved, datagram.wanted, out);
-        if !is_folded(&self.shown) {
-            let wanted = wanted(&self.shown, datagram.wanted);
+        if let Some(wanted) = left(&self.shown, datagram.wanted) {
             self.output.datagram(engine, &Datagram { wanted, ..*datagram }, out);
         }
     }

@@ -96,35 +96,13 @@ impl Selected {
         }
     }
 
-    /// Which messages are wanted; None if none is.
-    fn wanted(&mut self, engine: &Engine<'_>, around: &Around<'_>, out: &mut Vec<u8>) -> Shown {
-        let verdicts = self.filter.verdicts(engine, around);
-        let mut parts = verdicts.into_parts();
+    /// For each message whether it is shown.
+    fn shown(&mut self, engine: &Engine<'_>, around: &Around<'_>, out: &mut Vec<u8>) -> Vec<bool> {
+        let mut shown = self.filter.verdicts(engine, around).into_parts();
         if let Some(exchanges) = &mut self.exchanges {
-            exchanges.complete(engine, around, &mut parts, out);
+            exchanges.complete(engine, around, &mut shown, out);
         }
-        match parts.contains(&true) {
-            false => Shown::Nothing,
-            true if !parts.contains(&false) => Shown::All,
-            true => Shown::Parts(parts),
-        }
-    }
-}
-
-/// What of a record is shown.
-enum Shown {
-    Nothing,
-    All,
-    Parts(Vec<bool>),
-}
-
-impl Shown {
-    fn wanted(&self) -> Option<Wanted<'_>> {
-        match self {
-            Self::Nothing => None,
-            Self::All => Some(Wanted::All),
-            Self::Parts(parts) => Some(Wanted::Parts(parts)),
-        }
+        shown
     }
 }
 
@@ -159,12 +137,13 @@ impl Output for Selected {
             answers: &answers,
         };
         let mut text = Vec::new();
-        let shown = self.wanted(engine, &around, &mut text);
-        if !text.is_empty() || shown.wanted().is_some() {
+        let shown = self.shown(engine, &around, &mut text);
+        let wanted = Wanted::of(&shown);
+        if !text.is_empty() || wanted.is_some() {
             self.introduce(record.process.key, out);
             out.append(&mut text);
         }
-        if let Some(wanted) = shown.wanted() {
+        if let Some(wanted) = wanted {
             self.output.call(engine, &CallRecord { wanted, ..*record }, out);
         }
         let Some(exchanges) = &mut self.exchanges else { return };
@@ -186,8 +165,8 @@ impl Output for Selected {
             payload: datagram.bytes,
             answers: &answers,
         };
-        let shown = self.wanted(engine, &around, out);
-        if let Some(wanted) = shown.wanted() {
+        let shown = self.shown(engine, &around, out);
+        if let Some(wanted) = Wanted::of(&shown) {
             self.output.datagram(engine, &Datagram { wanted, ..*datagram }, out);
         }
         let Some(exchanges) = &mut self.exchanges else { return };

@@ -11,7 +11,7 @@ use super::sink::Sink;
 use crate::decode::{Direction, Engine, NoRequests, Requests as _, Wanted};
 use crate::error::{Error, say};
 use crate::output::reply::{Unanswered, Why};
-use crate::output::{CallRecord, Datagram, Output};
+use crate::output::{CallRecord, Datagram, Output, socket_names};
 use crate::source::capture;
 use crate::spec::Registry;
 use crate::state::early::Early;
@@ -21,8 +21,6 @@ use crate::state::reassembly::{Gone, Reassembly, Receiver};
 use crate::state::requests::{Moved, Place, Requests, Sender};
 use crate::wire::message::Nlmsghdr;
 
-/// `MSG_PEEK`: the same bytes will come again.
-const MSG_PEEK: i32 = 2;
 /// Text is written when so much of it has come together, even if more is waiting to be decoded.
 const BATCH_LEN: usize = 64 << 10;
 
@@ -334,7 +332,7 @@ impl Show {
         let peer = SockaddrNl::read(call.name);
         let is_kernel = peer.is_none_or(|peer| peer.portid == 0);
         let is_multicast = sender == Sender::Group;
-        let is_peek = call.head.flags & MSG_PEEK != 0;
+        let is_peek = call.head.flags & socket_names::MSG_PEEK != 0;
         let is_receive = function.kind() == Kind::Receive;
         // What a request names so may be refused.
         if is_receive && is_kernel && call.head.errno == 0 {

@@ -1,11 +1,11 @@
 //! The request that a message answers, as far as the answer's meaning depends on it.
 
 use super::context::{self, Decoder, Seen, Selected};
-use super::message::{GENERIC, GENL_HEADER_LEN, MIN_TYPE};
+use super::message::{GENERIC, GENL_HEADER_LEN};
 use super::{Direction, Visitor};
 use crate::spec::model::{AttrSet, Condition, Struct, Tables};
 use crate::wire::attr::Attrs;
-use crate::wire::message::{HEADER_LEN, Nlmsghdr};
+use crate::wire::message::{HEADER_LEN, MIN_TYPE, Nlmsghdr};
 use crate::wire::{self, Step};
 
 /// Fixed header and attributes of a request.

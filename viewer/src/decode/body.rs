@@ -2,17 +2,14 @@
 //! operation; or what can be told of it where no spec describes the message.
 
 use super::context::{Decoder, Scope};
-use super::message::{DUMP, GENL_HEADER_LEN, NLCTRL_ID};
+use super::message::{GENL_HEADER_LEN, NLCTRL_ID};
 use super::{
     Direction, IssueKind, Opaque, Order, Slot, StructHead, StructStyle, TextKind, Value, Visitor,
 };
 use crate::spec::model::{Body, Condition, Operation, Rest, Shape};
 use crate::wire::attr::{self, Attrs};
-use crate::wire::message;
+use crate::wire::message::{self, DUMP, REQUEST};
 use crate::wire::{self, Step};
-
-/// `NLM_F_REQUEST`.
-const REQUEST: u16 = 1;
 
 impl<'a, V: Visitor> Decoder<'a, V> {
     /// The payload of a generic family's message.

@@ -8,11 +8,9 @@ use super::message::GENERIC;
 use super::{Issue, IssueKind, Value, Visitor};
 use crate::spec::model::{Attr, Checks, Enum, Kind, MemberKind, Order, Struct, ValueNames};
 use crate::wire::attr::{self, Attrs};
-use crate::wire::message::{self, Message};
+use crate::wire::message::{self, Message, REQUEST};
 use crate::wire::{self, Step, align};
 
-/// `NLM_F_REQUEST`.
-const REQUEST: u16 = 1;
 /// `NLM_F_MULTI`, `NLM_F_DUMP_INTR`, `NLM_F_DUMP_FILTERED`: the kernel's to say.
 const OF_ANSWERS: u64 = 0x32;
 

@@ -1,16 +1,11 @@
 //! Netlink's own messages: errors, acknowledgements, ends of dumps.
 
 use super::context::{Decoder, Scope};
-use super::message::{self, DONE, ERROR, GENERIC};
+use super::message::{self, GENERIC};
 use super::{
     Direction, IssueKind, List, Opaque, Order, Slot, StructHead, StructStyle, Value, Visitor,
 };
-use crate::wire::message::{HEADER_LEN, Message, Nlmsghdr};
-
-/// `NLM_F_CAPPED`: the request is echoed by its header alone.
-const CAPPED: u16 = 0x100;
-/// `NLM_F_ACK_TLVS`: attributes of an extended ack follow.
-const ACK_TLVS: u16 = 0x200;
+use crate::wire::message::{ACK_TLVS, CAPPED, DONE, ERROR, HEADER_LEN, Message, Nlmsghdr};
 
 impl<'a, V: Visitor> Decoder<'a, V> {
     pub(super) fn control(

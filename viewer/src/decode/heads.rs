@@ -1,7 +1,8 @@
 //! What headers say, for those who look at no more.
 
 use super::message::GENERIC;
-use super::{Engine, Value};
+use super::{Asked, Direction, Engine, MessageHead, Value};
+use crate::wire::message::{ERROR, Nlmsghdr};
 
 impl<'e> Engine<'e> {
     /// Whether there is a spec of a protocol's messages.
@@ -21,6 +22,21 @@ impl<'e> Engine<'e> {
         let tables = self.registry.protocol(protocol);
         tables.is_none_or(|tables| tables.framed() && !tables.has_short_lengths())
             && !super::is_whole(bytes)
+    }
+
+    /// The request that a message answers, if any. Errors and acknowledgements say by the header that
+    /// they echo which of several with one sequence number it is.
+    #[must_use]
+    pub fn answered(&self, head: &MessageHead<'_>) -> Option<Asked<'e>> {
+        if head.direction == Direction::Send || head.echoed {
+            return None;
+        }
+        let is_error = head.control && head.header.ty == ERROR;
+        let echo = head.payload.get(4..).filter(|_| is_error).and_then(Nlmsghdr::read);
+        match echo {
+            Some(echo) => self.requests.asked_by(&head.header, &echo),
+            None => self.requests.asked(&head.header),
+        }
     }
 
     /// A positive error number, or 0.

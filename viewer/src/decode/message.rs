@@ -8,20 +8,12 @@ use super::{
 };
 use crate::spec::model::{Class, Condition, EnumId, Operation};
 use crate::wire::Step;
-use crate::wire::message::{self, Message, Messages, Nlmsghdr};
+use crate::wire::message::{self, DONE, DUMP, ERROR, MIN_TYPE, Message, Messages, Nlmsghdr};
 
 /// `NETLINK_GENERIC`: message types are families, of run-time numbers.
-pub(super) const GENERIC: u32 = crate::spec::GENERIC;
+pub const GENERIC: u32 = crate::spec::GENERIC;
 /// The controller's number.
 pub(super) const NLCTRL_ID: u16 = 0x10;
-/// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
-pub(super) const MIN_TYPE: u16 = 0x10;
-/// `NLMSG_ERROR`.
-pub(super) const ERROR: u16 = 2;
-/// `NLMSG_DONE`.
-pub(super) const DONE: u16 = 3;
-/// `NLM_F_DUMP`.
-pub(super) const DUMP: u16 = 0x300;
 /// Length of a `struct genlmsghdr`.
 pub(super) const GENL_HEADER_LEN: usize = 4;
 
@@ -35,7 +27,17 @@ pub enum Wanted<'p> {
     Parts(&'p [bool]),
 }
 
-impl Wanted<'_> {
+impl<'p> Wanted<'p> {
+    /// What is looked at of messages for which it says so; None if nothing is.
+    #[must_use]
+    pub fn of(parts: &'p [bool]) -> Option<Self> {
+        match (parts.contains(&true), parts.contains(&false)) {
+            (false, _) => None,
+            (true, false) => Some(Self::All),
+            (true, true) => Some(Self::Parts(parts)),
+        }
+    }
+
     /// Whether the message with this number, from 0, is looked at.
     #[must_use]
     pub fn has(self, part: usize) -> bool {

@@ -27,7 +27,7 @@ mod visitor;
 
 pub use explain::{Crumb, Culprit, Explanation, Limits, Listener, MAX_WALK_LEN, Missing};
 pub use issue::{Issue, IssueKind};
-pub use message::{Wanted, datagram, is_whole, wanted};
+pub use message::{GENERIC, Wanted, datagram, is_whole, wanted};
 pub use policy::Policy;
 pub use secret::secrets;
 pub use value::{Hint, Opaque, Order, Part, TextKind, Value, parts};

@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use super::context::Decoder;
-use super::message::{MIN_TYPE, datagram};
+use super::message::datagram;
 use super::{Direction, Engine, IssueKind, MessageHead, Opaque, Slot, Value, Visitor};
-use crate::wire::message::HEADER_LEN;
+use crate::wire::message::{HEADER_LEN, MIN_TYPE};
 
 impl<V: Visitor> Decoder<'_, V> {
     /// Shows bytes as bytes; not if key material may be among them.

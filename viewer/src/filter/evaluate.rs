@@ -7,9 +7,10 @@ use super::probe::{Judge, Probe};
 use super::{Expression, Field, Filter, Relation, Subject, Test};
 use crate::decode::{self, Direction, Engine, MessageHead, Order, TextKind, Value};
 use crate::state::{self, process::Process};
+use crate::wire::message::{DONE, ERROR};
 
-/// `NLMSG_ERROR` and `NLMSG_DONE`, which begin with an error number.
-const WITH_ERROR: [u16; 2] = [2, 3];
+/// The messages that begin with an error number.
+const WITH_ERROR: [u16; 2] = [ERROR, DONE];
 
 /// What is known around the messages of a datagram. Of bytes without a call only the protocol and the
 /// direction are.

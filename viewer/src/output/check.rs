@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::{CallRecord, Datagram, Output, Style, TimeStyle, socket_names};
-use crate::decode::{self, Direction, Engine};
+use crate::decode::{self, Direction, Engine, MAX_WALK_LEN};
 use crate::state::process::Process;
 use line::{Finding, Line};
 use nlproto::SockaddrNl;
@@ -96,14 +96,13 @@ impl Check {
         let Datagram { protocol, direction, bytes, wanted, .. } = *datagram;
         self.place.begin(bytes.len());
         let mut findings = Findings {
-            engine,
-            protocol,
             tally: &self.tally,
             line: &mut self.line,
             place: &mut self.place,
             is_known: engine.has_spec(protocol),
             to_kernel,
             portid,
+            walk_left: MAX_WALK_LEN,
             out,
         };
         decode::wanted(engine, protocol, direction, bytes, wanted, &mut findings);
@@ -125,7 +124,7 @@ impl Output for Check {
             return;
         }
         // The receive that takes the bytes out of the queue has them again.
-        if call.payload.is_empty() || head.flags & socket_names::MSG_PEEK != 0 {
+        if call.payload.is_empty() || record.is_peek() {
             return;
         }
         let protocol = u32::try_from(head.protocol).unwrap_or(u32::MAX);

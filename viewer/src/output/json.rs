@@ -48,7 +48,7 @@ impl Json {
     ) {
         let call = record.call;
         let names = Some(engine.groups(call.head.protocol));
-        let peek = call.head.flags & socket_names::MSG_PEEK != 0;
+        let peek = record.is_peek();
         let moved = record.direction().is_some() && !call.payload.is_empty() && !record.failed();
         // What was only peeked at comes again with the call that takes it.
         if moved && !peek {

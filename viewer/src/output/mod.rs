@@ -51,6 +51,12 @@ impl CallRecord<'_> {
         self.call.head.errno != 0
     }
 
+    /// Whether it only looks into the queue: the call that takes the bytes out has them again.
+    #[must_use]
+    pub const fn is_peek(&self) -> bool {
+        self.call.head.flags & socket_names::MSG_PEEK != 0
+    }
+
     /// Whether it tells that messages were dropped for lack of room in the socket's buffer.
     #[must_use]
     pub fn is_overrun(&self) -> bool {

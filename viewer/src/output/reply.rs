@@ -2,14 +2,10 @@
 
 use nlproto::Function;
 
-use crate::decode::{Asked, Direction, Engine, MessageHead, Value};
+use crate::decode::{Asked, Engine, MessageHead, Value};
 use crate::state::process::Process;
 use crate::state::requests::Request;
-use crate::wire::message::{HEADER_LEN, Nlmsghdr};
-
-/// `NLMSG_ERROR` and `NLMSG_DONE`.
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
+use crate::wire::message::{DONE, ERROR, HEADER_LEN, Nlmsghdr};
 
 /// A message's place in its conversation.
 #[derive(Debug, Clone, Copy)]
@@ -39,15 +35,7 @@ impl<'a> Reply<'a> {
     /// nanoseconds, 0 where it is not known.
     #[must_use]
     pub fn of(engine: &Engine<'a>, head: &MessageHead<'_>, received_ns: u64) -> Option<Self> {
-        if head.direction == Direction::Send || head.echoed {
-            return None;
-        }
-        let is_error = head.control && head.header.ty == ERROR;
-        let echo = head.payload.get(4..).filter(|_| is_error).and_then(Nlmsghdr::read);
-        let asked = match echo {
-            Some(echo) => engine.requests.asked_by(&head.header, &echo),
-            None => engine.requests.asked(&head.header),
-        }?;
+        let asked = engine.answered(head)?;
         let timed = asked.sent_ns != 0 && received_ns != 0;
         let latency_ns = timed.then(|| received_ns.saturating_sub(asked.sent_ns));
         let ends = matches!(head.header.ty, ERROR | DONE) && head.control;

@@ -3,6 +3,7 @@
 //! They belong to the calls, not to the messages, so no spec has them.
 
 pub use super::errno_names::{errno_name, errno_text};
+use super::text;
 
 /// `AF_NETLINK`.
 pub const AF_NETLINK: i32 = 16;
@@ -61,6 +62,22 @@ pub fn flags(table: &[(i32, &'static str)], v: i32, mut f: impl FnMut(&'static s
         }
     }
     rest
+}
+
+/// Appends a protocol's short name (`ROUTE`) and a space; nothing if it is not known.
+pub fn short_protocol(out: &mut Vec<u8>, protocol: Option<i32>) {
+    let Some(protocol) = protocol.filter(|protocol| *protocol >= 0) else { return };
+    match protocol_name(protocol) {
+        Some(name) => {
+            let short = name.strip_prefix("NETLINK_").unwrap_or(name);
+            out.extend_from_slice(short.as_bytes());
+        }
+        None => {
+            out.extend_from_slice(b"protocol ");
+            text::decimal(out, protocol);
+        }
+    }
+    out.push(b' ');
 }
 
 /// The name of a netlink protocol, e.g. `NETLINK_ROUTE` of 0.

@@ -99,7 +99,7 @@ impl Tree {
             }
             return out.push(b'\n');
         }
-        if call.head.flags & socket_names::MSG_PEEK != 0 {
+        if record.is_peek() {
             // The receive that takes the bytes out of the queue shows them.
             out.extend_from_slice(&self.scratch.who);
             self.peek(call, out);
@@ -150,7 +150,7 @@ impl Tree {
             text::decimal(who, datagram.record);
         });
         who.push(b' ');
-        protocol(who, i32::try_from(datagram.protocol).ok());
+        socket_names::short_protocol(who, i32::try_from(datagram.protocol).ok());
         let (role, arrow) = block::arrow(datagram.direction);
         self.look.paint.put(who, role, arrow.as_bytes());
         who.push(b' ');
@@ -180,7 +180,7 @@ impl Tree {
             who.push(b' ');
         }
         if record.function.kind() != Kind::Internal {
-            protocol(who, (head.protocol >= 0).then_some(head.protocol));
+            socket_names::short_protocol(who, Some(head.protocol));
         }
     }
 
@@ -213,7 +213,7 @@ impl Tree {
 
     fn nothing_moved(&self, record: &CallRecord<'_>, out: &mut Vec<u8>) {
         let head = &record.call.head;
-        if head.flags & socket_names::MSG_PEEK != 0 && !record.failed() {
+        if record.is_peek() && !record.failed() {
             return self.peek(record.call, out);
         }
         self.look.paint.put(out, Role::Kind, record.function.name().as_bytes());
@@ -237,22 +237,6 @@ impl Tree {
         out.push(b' ');
         self.look.paint.put(out, role, what);
     }
-}
-
-/// A protocol's short name and a space; nothing if it is not known.
-fn protocol(out: &mut Vec<u8>, protocol: Option<i32>) {
-    let Some(protocol) = protocol else { return };
-    match socket_names::protocol_name(protocol) {
-        Some(name) => {
-            let short = name.strip_prefix("NETLINK_").unwrap_or(name);
-            out.extend_from_slice(short.as_bytes());
-        }
-        None => {
-            out.extend_from_slice(b"protocol ");
-            text::decimal(out, protocol);
-        }
-    }
-    out.push(b' ');
 }
 
 /// The multicast groups of a mask, by the numbers that NETLINK_ADD_MEMBERSHIP takes.
@@ -318,7 +302,7 @@ impl Output for Tree {
         out.push(b' ');
         text::decimal(out, request.fd);
         out.push(b' ');
-        protocol(out, Some(request.protocol));
+        socket_names::short_protocol(out, Some(request.protocol));
         let words = match one.why {
             Why::Closed => "⚠ closed before all answers to ",
             Why::Ended => "⚠ ended before all answers to ",

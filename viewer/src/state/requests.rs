@@ -14,7 +14,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::decode::{self, Asked};
-use crate::wire::message::{Message, Messages, Nlmsghdr};
+use crate::wire::message::{
+    ACK, DONE, DUMP, DUMP_INTR, ERROR, HEADER_LEN, MIN_TYPE, MULTI, Message, Messages, Nlmsghdr,
+    REQUEST,
+};
 use crate::wire::{self, Step};
 
 use super::process::Process;
@@ -28,17 +31,6 @@ const MAX_TOTAL_LEN: usize = 4 << 20;
 /// Room that is kept for the next request where the one before it stood.
 const SPARE_LEN: usize = 4 << 10;
 
-/// `NLM_F_REQUEST`, `NLM_F_MULTI`, `NLM_F_ACK`, `NLM_F_DUMP`.
-const REQUEST: u16 = 0x1;
-const MULTI: u16 = 0x2;
-const ACK: u16 = 0x4;
-/// `NLM_F_DUMP_INTR`.
-const DUMP_INTR: u16 = 0x10;
-const DUMP: u16 = 0x300;
-/// `NLMSG_ERROR`, `NLMSG_DONE`, and the first type that is not netlink's own.
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
-const MIN_TYPE: u16 = 0x10;
 const NETLINK_ROUTE: i32 = 0;
 
 /// A socket, as far as requests and answers are told apart by it.
@@ -327,7 +319,7 @@ impl Requests {
     fn remember(&mut self, moved: &Moved, part: usize, message: &Message<'_>, all: &[u8]) {
         let header = message.header;
         let from = all.get(message.at..).unwrap_or(&[]);
-        let len = wire::message::HEADER_LEN.saturating_add(message.payload.len());
+        let len = HEADER_LEN.saturating_add(message.payload.len());
         let kept = from.get(..len.min(MAX_REQUEST_LEN)).unwrap_or(from);
         let mut bytes = Vec::new();
         while self.kept.len() >= MAX_COUNT

@@ -13,6 +13,28 @@ use super::{Step, u16_at, u32_at};
 /// Length of a `struct nlmsghdr` in bytes.
 pub const HEADER_LEN: usize = 16;
 
+/// `NLMSG_ERROR`: an error or an acknowledgement.
+pub const ERROR: u16 = 2;
+/// `NLMSG_DONE`: a dump's end.
+pub const DONE: u16 = 3;
+/// `NLMSG_MIN_TYPE`: smaller types are netlink's own.
+pub const MIN_TYPE: u16 = 0x10;
+
+/// `NLM_F_REQUEST`: it asks for something.
+pub const REQUEST: u16 = 0x1;
+/// `NLM_F_MULTI`: one of many, which `DONE` ends.
+pub const MULTI: u16 = 0x2;
+/// `NLM_F_ACK`: it wants to be acknowledged.
+pub const ACK: u16 = 0x4;
+/// `NLM_F_DUMP_INTR`: what a dump shows has changed meanwhile.
+pub const DUMP_INTR: u16 = 0x10;
+/// `NLM_F_DUMP`: it asks for all there is.
+pub const DUMP: u16 = 0x300;
+/// `NLM_F_CAPPED`: an error that echoes no more than its request's header.
+pub const CAPPED: u16 = 0x100;
+/// `NLM_F_ACK_TLVS`: an extended ack follows.
+pub const ACK_TLVS: u16 = 0x200;
+
 /// The fields of a `struct nlmsghdr`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the fields are those of the C struct")]

@@ -315,15 +315,20 @@ fn answers_are_held_to_their_lengths_alone() {
     assert_eq!(received(&message(NEWLINK, 0, &[0; 3])), ["short-struct  16"]);
 }
 
+/// The request that is answered.
+fn request() -> Vec<u8> {
+    link(&[attr(18, &attr(1, b"x"))])
+}
+
 /// An error with the request's header, and attributes of an extended ack.
 fn answer(errno: i32, attrs: &[Vec<u8>]) -> Vec<u8> {
-    let head = message(NEWLINK, ASKS, &[]);
+    let head = request()[..16].to_vec();
     message(2, 0x300, &[errno.to_ne_bytes().to_vec(), head, attrs.concat()].concat())
 }
 
 #[test]
 fn what_the_kernel_answers() {
-    let asked = link(&[attr(18, &attr(1, b"x"))]);
+    let asked = request();
     let show =
         |level, bytes: &[u8]| objects(&[], &One(&asked), level, (ROUTE, Direction::Receive, bytes));
     let both = |bytes: &[u8]| {

@@ -5,13 +5,12 @@ use std::io::Write as _;
 use super::line::{Finding, Line};
 use super::{Level, Tally};
 use crate::decode::{
-    self, AttrHead, Direction, Engine, Issue, IssueKind, MessageHead, Nlmsghdr, Part, Slot,
+    AttrHead, Crumb, Direction, Explanation, Issue, IssueKind, MessageHead, Nlmsghdr, Part, Slot,
     StructHead, TextKind, Value, Visitor,
 };
 use crate::output::{escape, socket_names, text};
+use crate::wire::message::DONE;
 
-/// `NLMSG_DONE`.
-const NLMSG_DONE: u16 = 3;
 /// The longest text of the kernel's that is shown, in bytes.
 const TEXT_LEN: usize = 512;
 
@@ -82,6 +81,8 @@ pub(super) struct Place {
     errno: i32,
     said: Vec<u8>,
     culprit: Option<usize>,
+    /// What stands where it points at.
+    pointed: Path,
     words: Vec<u8>,
 }
 
@@ -100,8 +101,6 @@ impl Place {
 
 /// A visitor that writes what it finds.
 pub(super) struct Findings<'f> {
-    pub(super) engine: &'f Engine<'f>,
-    pub(super) protocol: u32,
     pub(super) tally: &'f Tally,
     pub(super) line: &'f mut Line,
     pub(super) place: &'f mut Place,
@@ -111,6 +110,8 @@ pub(super) struct Findings<'f> {
     pub(super) to_kernel: bool,
     /// The socket's port id; 0 if it is not known.
     pub(super) portid: u32,
+    /// How many bytes of requests may yet be walked through to explain answers.
+    pub(super) walk_left: usize,
     pub(super) out: &'f mut Vec<u8>,
 }
 
@@ -153,28 +154,14 @@ impl Findings<'_> {
     /// What the kernel answered, if it is no success.
     fn answer(&mut self, header: Nlmsghdr) {
         let place = &mut *self.place;
-        let is_end = header.ty == NLMSG_DONE;
+        let is_end = header.ty == DONE;
         let code = match place.errno {
             0 if place.said.is_empty() || self.tally.level == Level::Errors => return,
             0 => "kernel-warning",
             _ if is_end => "dump-error",
             _ => "kernel-error",
         };
-        place.path.clear();
-        // The request itself says what it is, and what stands where the kernel points at.
-        if let Some(asked) = self.engine.requests.asked(&header) {
-            let mut locate = Locate {
-                wanted: place.culprit,
-                path: Path::default(),
-                found: false,
-                message: &mut place.message,
-            };
-            let (direction, bytes) = (Direction::Send, asked.bytes);
-            decode::datagram(self.engine, self.protocol, direction, bytes, &mut locate);
-            if locate.found {
-                place.path = locate.path;
-            }
-        }
+        std::mem::swap(&mut place.path, &mut place.pointed);
         let words = &mut place.words;
         words.clear();
         match place.errno {
@@ -213,6 +200,27 @@ impl Findings<'_> {
 impl Visitor for Findings<'_> {
     const CHECKS: bool = true;
 
+    const EXPLAINS: bool = true;
+
+    fn may_walk(&mut self, len: usize) -> bool {
+        let left = self.walk_left.checked_sub(len);
+        self.walk_left = left.unwrap_or(self.walk_left);
+        left.is_some()
+    }
+
+    fn explanation(&mut self, explanation: &Explanation<'_>) {
+        let place = &mut *self.place;
+        // The request itself says what it is.
+        explanation.head(|head| call(&mut place.message, head));
+        for crumb in explanation.culprit.iter().flat_map(|culprit| &culprit.path) {
+            match crumb {
+                Crumb::Name(name) => place.pointed.push(name),
+                Crumb::Unknown(number, _) => place.pointed.push(&number.to_string()),
+                Crumb::Index(index) => place.pointed.push(&index.to_string()),
+            }
+        }
+    }
+
     fn message_begin(&mut self, head: &MessageHead<'_>) {
         let place = &mut *self.place;
         if head.echoed {
@@ -235,6 +243,7 @@ impl Visitor for Findings<'_> {
         place.errno = 0;
         place.said.clear();
         place.culprit = None;
+        place.pointed.clear();
         let portid = head.header.portid;
         if self.to_kernel && portid != 0 && self.portid != 0 && portid != self.portid {
             let own = self.portid;
@@ -321,35 +330,6 @@ fn call(out: &mut Vec<u8>, head: &MessageHead<'_>) {
         None => {
             out.extend_from_slice(b"type ");
             text::decimal(out, head.header.ty);
-        }
-    }
-}
-
-/// Finds the attribute at an offset, and what its message is called.
-struct Locate<'l> {
-    wanted: Option<usize>,
-    path: Path,
-    found: bool,
-    message: &'l mut Vec<u8>,
-}
-
-impl Visitor for Locate<'_> {
-    fn message_begin(&mut self, head: &MessageHead<'_>) {
-        if !head.echoed {
-            call(self.message, head);
-        }
-    }
-
-    fn attr_begin(&mut self, head: &AttrHead<'_>) {
-        if !self.found {
-            self.path.push_attribute(head);
-            self.found = self.wanted == Some(head.at);
-        }
-    }
-
-    fn attr_end(&mut self) {
-        if !self.found {
-            self.path.pop();
         }
     }
 }

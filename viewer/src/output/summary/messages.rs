@@ -8,22 +8,13 @@ use std::collections::HashMap;
 use super::errors::Errors;
 use super::latency::Latency;
 use crate::decode::{
-    self, Asked, Direction, Engine, MessageHead, Nlmsghdr, Slot, Value, Visitor, Wanted,
+    self, Asked, Direction, Engine, GENERIC, MessageHead, Nlmsghdr, Slot, Value, Visitor, Wanted,
 };
 use crate::wire;
+use crate::wire::message::{ACK, CAPPED, ERROR, HEADER_LEN, MIN_TYPE, MULTI};
 
 /// Most types that are told apart; the rest is counted together by direction.
 const MAX_ROWS: usize = 512;
-/// `NETLINK_GENERIC`, whose types are families, which have commands.
-const GENERIC: u32 = 16;
-/// The first type that is not netlink's own.
-const MIN_TYPE: u16 = 0x10;
-const NLMSG_ERROR: u16 = 2;
-const HEADER_LEN: usize = 16;
-/// `NLM_F_MULTI` and `NLM_F_ACK`; of an error `NLM_F_CAPPED`.
-const MULTI: u16 = 0x2;
-const ACK: u16 = 0x4;
-const CAPPED: u16 = 0x100;
 
 /// The messages counted.
 #[derive(Debug, Default)]
@@ -327,7 +318,7 @@ impl Heads<'_, '_> {
         let code = wire::u32_at(head.payload, 0).filter(|_| head.control);
         let errno = code.map_or(0, u32::cast_signed).min(0).saturating_neg();
         let protocol = self.moved.protocol;
-        match self.engine.requests.asked(header) {
+        match self.engine.answered(head) {
             Some(asked) => {
                 let request = Nlmsghdr::read(asked.bytes).unwrap_or_default();
                 if !head.control && request.flags & ACK != 0 {
@@ -338,7 +329,7 @@ impl Heads<'_, '_> {
                 self.ended(row, &asked);
             }
             // Its record is lost, or it was sent before all records. The error itself tells of it.
-            None if errno != 0 && header.ty == NLMSG_ERROR => {
+            None if errno != 0 && header.ty == ERROR => {
                 let request = echo(head).unwrap_or_default();
                 let row = self.messages.row_of_request(self.engine, protocol, request);
                 self.failed(row, errno, head);

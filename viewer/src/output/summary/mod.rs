@@ -19,7 +19,7 @@ mod unseen;
 
 use super::paint::Paint;
 use super::reply::Unanswered;
-use super::{CallRecord, Datagram, Format, Output, Style, socket_names};
+use super::{CallRecord, Datagram, Format, Output, Style};
 use crate::decode::Engine;
 use crate::state::process::Process;
 use calls::Calls;
@@ -89,7 +89,7 @@ impl Output for Summary {
         let head = &record.call.head;
         calls.count(record);
         unseen.call(record);
-        let is_peek = head.flags & socket_names::MSG_PEEK != 0;
+        let is_peek = record.is_peek();
         let moved = record.direction().filter(|_| {
             // What is only peeked at comes again with the call that takes it.
             !record.failed() && !is_peek && !record.call.payload.is_empty()

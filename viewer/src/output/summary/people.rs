@@ -144,7 +144,7 @@ fn total(look: &Look) -> Vec<u8> {
 fn kind(look: &Look, row: &Row) -> Vec<u8> {
     cell(|out| {
         if let Some(number) = row.protocol() {
-            protocol(out, i32::try_from(number).ok());
+            socket_names::short_protocol(out, i32::try_from(number).ok());
         }
         let (role, arrow) = match row.direction() {
             Direction::Send => (Role::Send, "▶"),
@@ -182,22 +182,6 @@ fn name(out: &mut Vec<u8>, look: &Look, row: &Row, (ty, command): (u16, Option<u
         }
         (None, None) => {}
     }
-}
-
-/// A protocol's short name and a space; nothing if it is not known.
-fn protocol(out: &mut Vec<u8>, protocol: Option<i32>) {
-    let Some(protocol) = protocol.filter(|protocol| *protocol >= 0) else { return };
-    match socket_names::protocol_name(protocol) {
-        Some(name) => {
-            let short = name.strip_prefix("NETLINK_").unwrap_or(name);
-            out.extend_from_slice(short.as_bytes());
-        }
-        None => {
-            out.extend_from_slice(b"protocol ");
-            text::decimal(out, protocol);
-        }
-    }
-    out.push(b' ');
 }
 
 fn errors(look: &Look, errors: &Errors) -> Vec<Vec<u8>> {
@@ -268,7 +252,7 @@ fn sockets(look: &Look, sockets: &Sockets) -> Table {
             out.push(b' ');
             text::decimal(out, socket.fd);
             out.push(b' ');
-            protocol(out, Some(socket.protocol));
+            socket_names::short_protocol(out, Some(socket.protocol));
             out.pop();
         });
         let rcvbuf = socket.rcvbuf.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);

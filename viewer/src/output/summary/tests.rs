@@ -5,7 +5,7 @@ mod sockets;
 
 use super::*;
 use crate::decode::{Asked, Direction, Names, Nlmsghdr, NoNames, Policy, Requests, Wanted};
-use crate::output::samples;
+use crate::output::{samples, socket_names};
 use crate::spec::Registry;
 use nlproto::function::Kind;
 use nlproto::{Call, CallHead, Function, Origin, Socket as Known};

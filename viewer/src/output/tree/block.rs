@@ -12,11 +12,8 @@ use crate::decode::{Direction, Engine, MAX_WALK_LEN, MessageHead, Slot, Value};
 use crate::output::paint::Role;
 use crate::output::reply::{self, Dump, Reply};
 use crate::output::{escape, text};
+use crate::wire::message::MULTI;
 
-/// Type of an error or acknowledgement.
-pub(super) const NLMSG_ERROR: u16 = 2;
-/// Type of a dump's end.
-pub(super) const NLMSG_DONE: u16 = 3;
 /// Attribute of an extended ack: the kernel's words.
 pub(super) const NLMSGERR_ATTR_MSG: u16 = 1;
 /// Attribute of an extended ack: what the culprit has to be.
@@ -176,8 +173,6 @@ impl<'b> Block<'b> {
 
     /// Notes what a message answers, for its head line.
     pub(super) fn note_reply(&mut self, head: &MessageHead<'_>) {
-        /// `NLM_F_MULTI`: one of many, of which the last says what they answer.
-        const MULTI: u16 = 2;
         let Around { engine, protocol, received_ns, .. } = self.around;
         let scratch = &mut *self.scratch;
         scratch.answered.clear();

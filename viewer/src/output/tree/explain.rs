@@ -6,12 +6,13 @@
 //!       must be u16, at most 4095
 //! ```
 
-use super::block::{Block, Frame, NLMSG_DONE};
+use super::block::{Block, Frame};
 use super::head::{self, Explained};
 use super::value;
 use crate::decode::{Crumb, Culprit, Explanation};
 use crate::output::paint::Role;
 use crate::output::text;
+use crate::wire::message::DONE;
 
 impl Block<'_> {
     pub(super) fn explain(&mut self, explanation: &Explanation<'_>) {
@@ -19,7 +20,7 @@ impl Block<'_> {
         let Some(message) = &mut self.message else { return };
         message.explained = if is_whole { Explained::All } else { Explained::Most };
         let is_named = !self.scratch.answered.is_empty();
-        if message.ty == NLMSG_DONE && explanation.errno != 0 && !is_named {
+        if message.ty == DONE && explanation.errno != 0 && !is_named {
             // An error echoes what it answers.
             let (look, answered) = (self.look, &mut self.scratch.answered);
             explanation.head(|head| head::kind(answered, look, &head.ty, head.operation));

@@ -3,19 +3,18 @@
 use std::ops::Range;
 
 use super::Look;
-use super::block::{NLMSG_DONE, NLMSG_ERROR, NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_POLICY, Scratch};
+use super::block::{NLMSGERR_ATTR_MSG, NLMSGERR_ATTR_POLICY, Scratch};
 use super::rows::spaces;
 use crate::decode::{MessageHead, Value};
 use crate::output::paint::{self, Role};
 use crate::output::reply::Dump;
 use crate::output::{escape, socket_names, text, units};
+use crate::wire::message::{DONE, DUMP_INTR, ERROR, HEADER_LEN};
 
 /// Where sequence number and size stand if the output is no terminal.
 const TAIL_COLUMN: usize = 72;
 /// Where they end at most, however wide the terminal is.
 const MAX_WIDTH: usize = 100;
-/// Length of a `struct nlmsghdr` in bytes.
-const HEADER_LEN: usize = 16;
 
 /// How much of an extended ack is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +72,6 @@ impl Message {
     }
 }
 
-/// Flag of a dump that changed while it was read.
-const DUMP_INTR: u16 = 0x10;
-
 /// The head line of a message that carries data.
 pub(super) fn message(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, head: &MessageHead<'_>) {
     let start = begin(out, scratch);
@@ -89,13 +85,13 @@ pub(super) fn message(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, head: &
 pub(super) fn control(out: &mut Vec<u8>, look: &Look, scratch: &Scratch, message: &Message) {
     let start = begin(out, scratch);
     let errno = message.error.unwrap_or(0).saturating_neg();
-    let end: &[u8] = if message.ty == NLMSG_DONE { b"done" } else { b"ack" };
-    if message.error.is_none() && message.ty == NLMSG_ERROR {
+    let end: &[u8] = if message.ty == DONE { b"done" } else { b"ack" };
+    if message.error.is_none() && message.ty == ERROR {
         look.paint.put(out, Role::Error, b"NLMSG_ERROR");
     } else if errno == 0 {
         look.paint.put(out, Role::Success, end);
     } else {
-        if message.ty == NLMSG_DONE {
+        if message.ty == DONE {
             out.extend_from_slice(b"done ");
         }
         look.paint.with(out, Role::Error, |out| match socket_names::errno_name(errno) {

@@ -8,15 +8,13 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 use super::super::process::Process;
 use super::{CTRL_FAMILY_ID, NLCTRL};
 use crate::wire::Step;
-use crate::wire::message::{Message, Messages};
+use crate::wire::message::{DONE, DUMP, ERROR, Message, Messages, REQUEST};
 
 /// `CTRL_CMD_GETFAMILY` and `CTRL_CMD_GETPOLICY`.
 const GETFAMILY: u8 = 3;
 const GETPOLICY: u8 = 10;
-/// `NLM_F_REQUEST | NLM_F_DUMP`.
-const DUMP: u16 = 0x301;
-/// `NLMSG_ERROR` and `NLMSG_DONE`.
-const LAST: [u16; 2] = [2, 3];
+/// What ends a dump.
+const LAST: [u16; 2] = [ERROR, DONE];
 
 /// The kernel that the viewer runs on.
 pub(super) struct Kernel {
@@ -76,7 +74,7 @@ fn dump(
     // nlmsghdr: length, type, flags, sequence number, port id; genlmsghdr: command, version.
     let mut request = vec![0; 4];
     request.extend_from_slice(&NLCTRL.to_ne_bytes());
-    request.extend_from_slice(&DUMP.to_ne_bytes());
+    request.extend_from_slice(&(REQUEST | DUMP).to_ne_bytes());
     request.extend_from_slice(&[0; 8]);
     request.extend_from_slice(&[command, 2, 0, 0]);
     request.extend_from_slice(attrs);
