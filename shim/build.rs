@@ -15,6 +15,18 @@ fn main() {
         for argument in ["-Wl,-z,norelro", "-Wl,-z,noseparate-code"] {
             println!("cargo:rustc-cdylib-link-arg={argument}");
         }
+        // Nor does it pay for constants apart from code, and data across two pages, as Rust's own linker has
+        // them.
+        if has_gnu_linker() {
+            println!("cargo:rustc-cdylib-link-arg=-fuse-ld=bfd");
+        }
     }
     println!("cargo:rerun-if-changed=build.rs");
+}
+
+/// Whether the linker of the GNU binutils is there, for programs of this machine.
+fn has_gnu_linker() -> bool {
+    let is_native = std::env::var_os("HOST") == std::env::var_os("TARGET");
+    let asked = std::process::Command::new("ld.bfd").arg("--version").output();
+    is_native && asked.is_ok_and(|said| said.status.success())
 }

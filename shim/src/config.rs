@@ -90,6 +90,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Whether there is to be a capture file.
+    pub(crate) fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Path of the capture file, if there is to be one.
     pub(crate) fn file(&self) -> Option<&CStr> {
         CStr::from_bytes_until_nul(self.file?.as_slice()).ok()

@@ -12,7 +12,7 @@
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{process, record, sys};
+use crate::{link, process, record, sys};
 
 /// A filter outlives a fork, and so does this.
 static CONFINED: AtomicBool = AtomicBool::new(false);
@@ -25,6 +25,9 @@ pub(crate) fn is_confined() -> bool {
 
 /// Has the call made by which the program confines itself: it does so, unless the call fails.
 pub(crate) fn around<R: Default + PartialOrd>(make: impl FnOnce() -> R) -> R {
+    if !is_confined() {
+        link::settle();
+    }
     record::confining();
     process::prepare_children();
     // Before, since afterwards it may be too late.

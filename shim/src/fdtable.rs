@@ -10,6 +10,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use nlproto::Socket;
+use once_cell::race::OnceRef;
 
 use crate::process::{Process, TABLE_LEN};
 use crate::{confinement, process, sys, thread};
@@ -25,10 +26,16 @@ const UNBOUND: u8 = 0x40;
 /// The bits of the protocol: the kernel has room for 32.
 const PROTOCOL: u8 = 0x1f;
 
-static STATES: [AtomicU8; TABLE_LEN] = [const { AtomicU8::new(UNKNOWN) }; TABLE_LEN];
-static INODES: [AtomicU64; TABLE_LEN] = [const { AtomicU64::new(0) }; TABLE_LEN];
-/// The [`moment`] in which the inode was last looked at.
-static SEEN: [AtomicU32; TABLE_LEN] = [const { AtomicU32::new(0) }; TABLE_LEN];
+/// What is known of the descriptors with the lowest numbers.
+pub(crate) struct Table {
+    states: [AtomicU8; TABLE_LEN],
+    inodes: [AtomicU64; TABLE_LEN],
+    /// The [`moment`] in which the inode was last looked at.
+    seen: [AtomicU32; TABLE_LEN],
+}
+
+/// There is none before there is anybody to speak to.
+static TABLE: OnceRef<'static, Table> = OnceRef::new();
 
 /// How long a descriptor without a doubt is believed to be what it was, in nanoseconds.
 const MOMENT_NS: u64 = 1 << 20;
@@ -66,8 +73,26 @@ fn index(fd: i32) -> Option<usize> {
     usize::try_from(fd).ok().filter(|index| *index < TABLE_LEN)
 }
 
+#[inline]
+fn place(fd: i32) -> Option<(&'static Table, usize)> {
+    Some((TABLE.get()?, index(fd)?))
+}
+
+#[inline]
 fn state(fd: i32) -> u8 {
-    index(fd).and_then(|index| STATES.get(index)).map_or(UNKNOWN, |it| it.load(Ordering::Acquire))
+    let state = place(fd).and_then(|(table, index)| table.states.get(index));
+    state.map_or(UNKNOWN, |it| it.load(Ordering::Acquire))
+}
+
+/// Makes the table, if there is none; false without memory.
+pub(crate) fn start() -> bool {
+    if TABLE.get().is_some() {
+        return true;
+    }
+    let Some(table) = sys::memory::zeroed::<Table>() else { return false };
+    // If another thread was faster, it is that one's.
+    let _ = TABLE.set(table);
+    true
 }
 
 /// What is known of a descriptor without asking.
@@ -111,7 +136,8 @@ pub(crate) fn forget_range(first: u32, last: u32) {
 }
 
 fn set(fd: i32, state: u8) {
-    if let Some(place) = index(fd).and_then(|index| STATES.get(index)) {
+    let place = place(fd).and_then(|(table, index)| table.states.get(index));
+    if let Some(place) = place {
         place.store(state, Ordering::Release);
     }
 }
@@ -127,8 +153,8 @@ pub(crate) fn protocol(process: &Process, fd: i32, now_ns: u64, doubt: Doubt) ->
     }
     if state & NETLINK != 0 {
         let protocol = Some(i32::from(state & PROTOCOL));
-        let index = index(fd)?;
-        let (inode, seen) = INODES.get(index).zip(SEEN.get(index))?;
+        let (table, index) = place(fd)?;
+        let (inode, seen) = table.inodes.get(index).zip(table.seen.get(index))?;
         let moment = moment(now_ns);
         let is_guest = thread::may_be_guest(process);
         let is_fresh = seen.load(Ordering::Relaxed) == moment && doubt == Doubt::None && !is_guest;
@@ -157,8 +183,10 @@ pub(crate) fn made(fd: i32, protocol: i32) {
 
 /// Learns of a duplicate that was made where the kernel may not be asked about it.
 pub(crate) fn copied(old: i32, new: i32) {
-    let (Some(from), Some(to)) = (index(old), index(new)) else { return };
-    let (Some(known), Some(inode)) = (INODES.get(from), INODES.get(to)) else { return };
+    let (Some((table, from)), Some(to)) = (place(old), index(new)) else { return };
+    let (Some(known), Some(inode)) = (table.inodes.get(from), table.inodes.get(to)) else {
+        return;
+    };
     inode.store(known.load(Ordering::Relaxed), Ordering::Relaxed);
     set(new, state(old));
 }
@@ -198,7 +226,10 @@ pub(crate) fn probe(fd: i32) -> Option<Socket> {
 }
 
 fn learn(socket: &Socket) {
-    let Some(inode) = index(socket.fd).and_then(|index| INODES.get(index)) else { return };
+    let Some((table, index)) = place(socket.fd) else { return };
+    let (Some(inode), Some(seen)) = (table.inodes.get(index), table.seen.get(index)) else {
+        return;
+    };
     let Ok(protocol @ 0..=PROTOCOL) = u8::try_from(socket.protocol) else { return };
     let Some(process) = process::current().filter(|process| !thread::may_be_guest(process)) else {
         return;
@@ -206,10 +237,8 @@ fn learn(socket: &Socket) {
     if inode.swap(socket.inode, Ordering::Relaxed) != socket.inode {
         process.unannounce(socket.fd);
     }
-    if let Some(seen) = index(socket.fd).and_then(|index| SEEN.get(index)) {
-        // To be looked at again, since nothing says when this was.
-        seen.store(0, Ordering::Relaxed);
-    }
+    // To be looked at again, since nothing says when this was.
+    seen.store(0, Ordering::Relaxed);
     let unbound = if socket.portid == 0 { UNBOUND } else { 0 };
     set(socket.fd, NETLINK | unbound | protocol);
 }
@@ -218,11 +247,20 @@ fn learn(socket: &Socket) {
 ///
 /// They may be used by read and write alone, which never probe.
 pub(crate) fn scan() {
-    let open = sys::open_descriptors();
-    let is_open = |fd: &i32| open & (1_u64.checked_shl(fd.unsigned_abs()).unwrap_or(0)) != 0;
-    for fd in (0..INHERITED).filter(is_open).filter(|fd| class(*fd) == Class::Unknown) {
-        if sys::socket::int_option(fd, libc::SO_DOMAIN) == Ok(libc::AF_NETLINK) {
-            probe(fd);
-        }
+    for fd in found() {
+        probe(fd);
     }
+}
+
+/// Whether there are such sockets.
+pub(crate) fn has_netlink() -> bool {
+    found().next().is_some()
+}
+
+/// Netlink sockets of which nothing is known.
+fn found() -> impl Iterator<Item = i32> {
+    let open = sys::open_descriptors();
+    let is_open = move |fd: &i32| open & (1_u64.checked_shl(fd.unsigned_abs()).unwrap_or(0)) != 0;
+    let unknown = (0..INHERITED).filter(is_open).filter(|fd| class(*fd) == Class::Unknown);
+    unknown.filter(|fd| sys::socket::is_netlink(*fd))
 }

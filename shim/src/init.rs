@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_int};
 
-use crate::{config, hooks, link, sys, view};
+use crate::{config, hooks, link, process, sys, view};
 
 /// ld.so runs what it finds here after loading; glibc's passes main's arguments, musl's nothing.
 #[used]
@@ -33,8 +33,9 @@ extern "C" fn start(argc: c_int, argv: *const *const c_char) {
     let environment = unsafe { view::strings(environment) };
     // The hooks begin to record once there are settings.
     config::start(environment);
+    process::begin_image();
     // SAFETY: as above, or null.
-    unsafe { view::with_arguments(argv, link::look) };
+    unsafe { view::with_arguments(argv, link::begin) };
     sys::set_errno(errno);
 }
 

@@ -140,6 +140,7 @@ impl Process {
     /// Whether this is a forked child of the process that the library was loaded into.
     pub(crate) fn is_forked(&self) -> bool {
         self.key() != IMAGE.load(Ordering::Relaxed)
+            || self.pid.load(Ordering::Relaxed) != image_pid()
     }
 
     /// Whether the caller is a vfork child, which uses this process's memory but has descriptors of
@@ -191,7 +192,7 @@ impl Process {
         }
         let pid = sys::pid();
         self.pid.store(pid, Ordering::Relaxed);
-        // The image's own is asked for when it is needed; a child may have gone to another.
+        // The first one's is asked for when it is needed; a child may have gone to another.
         if IMAGE.load(Ordering::Relaxed) != 0 {
             self.find_pid_namespace();
         }
@@ -236,11 +237,17 @@ impl Process {
 
 static PROCESS: OnceRef<'static, Process> = OnceRef::new();
 
-/// The key of the process that the library was loaded into.
+/// The key of the process that was the first to have one: the one that the library was loaded into, or a
+/// forked child of it.
 static IMAGE: AtomicU64 = AtomicU64::new(0);
 
-/// Its process id.
+/// Process id of the process that the library was loaded into.
 static IMAGE_PID: AtomicU32 = AtomicU32::new(0);
+
+/// The library has been loaded into this process.
+pub(crate) fn begin_image() {
+    IMAGE_PID.store(sys::pid(), Ordering::Relaxed);
+}
 
 /// Process id of the process that the library was loaded into.
 pub(crate) fn image_pid() -> u32 {
@@ -277,7 +284,6 @@ pub(crate) fn start() -> Option<&'static Process> {
     process.begin();
     WIPED.store(wiped, Ordering::Relaxed);
     if PROCESS.set(process).is_ok() {
-        IMAGE_PID.store(process.pid.load(Ordering::Relaxed), Ordering::Relaxed);
         IMAGE.store(process.key(), Ordering::Relaxed);
     }
     // If another thread was faster, it is that one's.

@@ -334,12 +334,17 @@ pub(crate) fn closed(closing: Closing, call: Call) {
 #[cold]
 #[inline(never)]
 pub(crate) fn passed(fd: i32) {
-    if !link::is_live() || confinement::is_confined() {
+    if config::current().is_none() || confinement::is_confined() {
         return;
     }
     let errno = sys::errno();
-    fdtable::forget(fd);
-    fdtable::probe(fd);
+    if !link::is_live() && sys::socket::is_netlink(fd) {
+        link::look();
+    }
+    if link::is_live() {
+        fdtable::forget(fd);
+        fdtable::probe(fd);
+    }
     sys::set_errno(errno);
 }
 

@@ -1,9 +1,11 @@
-/* elsewhere WAY ROOT: sends, goes elsewhere or becomes somebody else, and goes on sending: by the socket from
-   before, by a new one, and in a child. Prints what came of each step. */
+/* elsewhere WAY ROOT [late]: sends, goes elsewhere or becomes somebody else, and goes on sending: by the socket
+   from before, by a new one, and in a child; or, late, has no socket before it is there. Prints what came of
+   each step. */
 #include "tracee.h"
 
 #include <grp.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -47,10 +49,10 @@ static void enter(int kind, const char *name)
 
 int main(int argc, char **argv)
 {
-    (void)argc;
     const char *way = argv[1];
-    int fd = netlink(NETLINK_ROUTE);
-    one(fd, 1);
+    int is_late = argc > 3, fd = is_late ? -1 : netlink(NETLINK_ROUTE);
+    if (!is_late)
+        one(fd, 1);
     if (!strncmp(way, "chroot", 6)) {
         show("chroot", chroot(argv[2]));
         SHOW(chdir("/"));
@@ -59,7 +61,23 @@ int main(int argc, char **argv)
                 if (i != fd)
                     close(i);
         SHOW(open("/etc/passwd", O_RDONLY) >= 0);
-    } else if (!strcmp(way, "net"))
+    } else if (!strcmp(way, "pivot")) {
+        need(unshare(CLONE_NEWNS | CLONE_NEWNET) == 0, "unshare");
+        SHOW(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+        show("mount", mount("none", argv[2], "tmpfs", 0, NULL));
+        show("pivot_root", chdir(argv[2]) || mkdir("old", 0700) || syscall(SYS_pivot_root, ".", "old"));
+        SHOW(chdir("/"));
+        SHOW(umount2("/old", MNT_DETACH));
+    } else if (!strcmp(way, "root-and-net")) {
+        show("chroot", chroot(argv[2]));
+        SHOW(unshare(CLONE_NEWNET));
+    } else if (!strcmp(way, "effective"))
+        SHOW(seteuid(65534));
+    else if (!strcmp(way, "reuid"))
+        SHOW(setreuid(65534, 65534));
+    else if (!strcmp(way, "resuid"))
+        SHOW(setresuid(65534, 65534, 65534));
+    else if (!strcmp(way, "net"))
         SHOW(unshare(CLONE_NEWNET));
     else if (!strcmp(way, "mount"))
         SHOW(unshare(CLONE_NEWNS));
@@ -98,6 +116,8 @@ int main(int argc, char **argv)
         SHOW(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     else if (!strcmp(way, "undumpable"))
         SHOW(prctl(PR_SET_DUMPABLE, 0));
+    if (is_late)
+        fd = netlink(NETLINK_ROUTE);
     one(fd, 2);
     int other = netlink(NETLINK_ROUTE);
     show("other", other);

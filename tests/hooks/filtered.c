@@ -1,5 +1,5 @@
 /* filtered HOW WHAT: puts up a filter that lets through the few system calls which WHAT needs, and kills
-   for any other; then does WHAT, which sends messages numbered from 1 on. HOW: prctl, syscall, tsync (where
+   for any other; then does WHAT, which sends messages numbered from 1 on: late with a socket made only then. HOW: prctl, syscall, tsync (where
    there is another thread already) or strict. Prints how many messages were sent. */
 #include "tracee.h"
 
@@ -80,7 +80,7 @@ static void confine(const char *how, const char *what)
         ALLOW(fork);
     if (!strcmp(what, "dup"))
         ALLOW(dup);
-    if (!strcmp(what, "socket"))
+    if (!strcmp(what, "socket") || !strcmp(what, "late"))
         ALLOW(socket);
     if (!strcmp(what, "inside"))
         ALLOW(inside);
@@ -133,13 +133,20 @@ int main(int argc, char **argv)
     char line[32];
     int pipes[2], status, done = 0;
     pthread_t thread;
-    fd = netlink(NETLINK_ROUTE);
-    one(fd);
+    int is_late = !strcmp(what, "late");
+    if (!is_late) {
+        fd = netlink(NETLINK_ROUTE);
+        one(fd);
+    }
     need(pipe(pipes) == 0, "pipe");
     if (!strcmp(how, "tsync"))
         need(pthread_create(&thread, NULL, wait_and_send, pipes) == 0, "thread");
     usleep(1000);
     confine(how, what);
+    if (is_late) {
+        fd = netlink(NETLINK_ROUTE);
+        one(fd);
+    }
     struct noop m = next();
     need(write(fd, &m, sizeof m) == sizeof m, "write");
     if (!strcmp(what, "calls"))

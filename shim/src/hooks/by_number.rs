@@ -8,9 +8,9 @@ use nlproto::{Function, Origin};
 
 use super::fd::{duplicates, forget_range};
 use super::frameless::SYSCALL;
-use crate::confinement;
 use crate::record::{self, Before, Call};
 use crate::view::{Messages, View, descriptors, returned};
+use crate::{confinement, link};
 
 /// Whether calls of this number may be of interest.
 pub(super) fn is_watched(number: c_long) -> bool {
@@ -44,6 +44,24 @@ pub(super) fn is_watched(number: c_long) -> bool {
             | libc::SYS_preadv2
             | libc::SYS_pwritev2
             | libc::SYS_close_range
+            | libc::SYS_pidfd_getfd
+    ) || leaves(number)
+}
+
+/// Whether calls of this number are among those of `leave`.
+fn leaves(number: c_long) -> bool {
+    matches!(
+        number,
+        libc::SYS_chroot
+            | libc::SYS_pivot_root
+            | libc::SYS_mount
+            | libc::SYS_unshare
+            | libc::SYS_setns
+            | libc::SYS_setuid
+            | libc::SYS_setreuid
+            | libc::SYS_setresuid
+            | libc::SYS_capset
+            | libc::SYS_landlock_restrict_self
     )
 }
 
@@ -134,6 +152,17 @@ impl Numbered {
                 confinement::around(make)
             }
             libc::SYS_seccomp => make(),
+            libc::SYS_pidfd_getfd => {
+                let ret = make();
+                if let Ok(fd @ 0..) = c_int::try_from(ret) {
+                    record::passed(fd);
+                }
+                ret
+            }
+            number if leaves(number) => {
+                link::settle();
+                make()
+            }
             libc::SYS_socket => {
                 let arguments = [self.int(0), self.int(1), self.int(2)];
                 let before = Before::new_socket(self.int(0));

@@ -8,7 +8,7 @@ use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_void};
 
 use super::by_number;
-use crate::interpose::{Libraries, Real};
+use crate::interpose::Real;
 use crate::thread;
 
 // SAFETY: the function's address alone is used.
@@ -22,10 +22,10 @@ pub(super) static SYSCALL: Real<
 > = unsafe { Real::new(c"syscall") };
 
 /// Finds the functions behind.
-pub(super) fn resolve(libraries: &Libraries) {
-    VFORK.find(libraries);
-    CLONE.find(libraries);
-    SYSCALL.find(libraries);
+pub(super) fn resolve() {
+    VFORK.is_there();
+    CLONE.is_there();
+    SYSCALL.is_there();
 }
 
 /// A hook that jumps to where `$ask` says, which is called with the same arguments.

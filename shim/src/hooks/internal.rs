@@ -9,6 +9,7 @@ use nlproto::function::{CAUGHT, PARTLY_CAUGHT};
 
 use crate::config::{self, Libc};
 use crate::interpose::{hooks, real};
+use crate::link;
 use crate::record::{self, Before, Call};
 
 /// Such a function has begun. Its hook may never come back to what is here.
@@ -23,7 +24,11 @@ impl Inside {
     /// Begins, for a hook that stands at `frame` on the stack.
     fn begin(frame: usize) -> Option<Self> {
         let libc = config::current()?.libc;
-        let before = (libc != Libc::Off).then(Before::anywhere).flatten()?;
+        if libc == Libc::Off {
+            return None;
+        }
+        link::settle();
+        let before = Before::anywhere()?;
         let has_window = libc == Libc::Capture && open_window(frame);
         Some(Self { before, has_window })
     }

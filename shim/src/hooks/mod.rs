@@ -9,15 +9,13 @@ mod fd;
 #[cfg(target_arch = "x86_64")]
 mod frameless;
 mod internal;
+mod leave;
 mod life;
 mod recv;
 mod rw;
 mod send;
 
-use core::ffi::CStr;
-
-use crate::interpose::{self, Libraries};
-use crate::sys;
+use crate::{interpose, sys};
 
 /// The name of a symbol as C has it.
 macro_rules! c_name {
@@ -34,26 +32,23 @@ macro_rules! c_name {
 
 pub(crate) use c_name;
 
-/// Finds the functions behind all hooks; the library's constructor calls it once.
+/// Sees to it that the functions behind all hooks can be found at any time; the library's constructor calls
+/// it once.
 pub(crate) fn resolve() {
-    let libraries = Libraries::behind();
-    send::resolve(&libraries);
-    recv::resolve(&libraries);
-    rw::resolve(&libraries);
-    life::resolve(&libraries);
-    fd::resolve(&libraries);
-    internal::resolve(&libraries);
+    if interpose::start() && interpose::IS_LAZY {
+        return;
+    }
+    send::resolve();
+    recv::resolve();
+    rw::resolve();
+    life::resolve();
+    leave::resolve();
+    fd::resolve();
+    internal::resolve();
     #[cfg(target_arch = "x86_64")]
-    frameless::resolve(&libraries);
+    frameless::resolve();
     interpose::set_done();
-    let clock = interpose::of_kernel(VDSO_CLOCK_GETTIME);
-    // SAFETY: the function of that name, if there is one.
-    unsafe { sys::use_clock(clock) };
 }
-
-/// What the kernel's clock_gettime is called.
-const VDSO_CLOCK_GETTIME: &CStr =
-    if cfg!(target_arch = "aarch64") { c"__kernel_clock_gettime" } else { c"__vdso_clock_gettime" };
 
 /// What a function returns that this libc has not.
 fn absent<T: From<i8>>() -> T {

@@ -20,12 +20,15 @@ pub(crate) fn is_done() -> bool {
     IS_DONE.load(Ordering::Relaxed)
 }
 
+/// Redhook finds functions under a lock.
+pub(crate) const IS_LAZY: bool = false;
+
 /// Redhook has found all the functions.
 pub(crate) fn set_done() {
     IS_DONE.store(true, Ordering::Relaxed);
 }
 
-/// Defines hooks, and a `resolve` that finds the functions behind them.
+/// Defines hooks, and a `resolve` that finds the functions behind them all.
 macro_rules! hooks {
     ($(
         unsafe fn $name:ident($($v:ident: $t:ty),* $(,)?) -> $r:ty => $hook:ident $body:block
@@ -45,9 +48,8 @@ macro_rules! hooks {
         }
 
         /// Finds the functions, those that there are.
-        pub(super) fn resolve(libraries: &$crate::interpose::Libraries) {
+        pub(super) fn resolve() {
             $(
-                behind::$name.find(libraries);
                 if $crate::interpose::is_there!($name) {
                     ::redhook::real!($name);
                 }

@@ -1,6 +1,6 @@
 //! Hooks without the standard library.
 
-/// Defines hooks, and a `resolve` that finds the functions behind them.
+/// Defines hooks, and a `resolve` that finds the functions behind them all.
 macro_rules! hooks {
     ($(
         unsafe fn $name:ident($($v:ident: $t:ty),* $(,)?) -> $r:ty => $hook:ident $body:block
@@ -29,11 +29,14 @@ macro_rules! hooks {
         }
 
         /// Finds the functions, those that there are.
-        pub(super) fn resolve(libraries: &$crate::interpose::Libraries) {
-            $(behind::$name.find(libraries);)*
+        pub(super) fn resolve() {
+            $(behind::$name.is_there();)*
         }
     };
 }
+
+/// Functions are found when they are first used.
+pub(crate) const IS_LAZY: bool = true;
 
 /// There is nothing that would have to be done with before functions are used.
 pub(crate) fn set_done() {}

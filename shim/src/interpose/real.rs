@@ -5,12 +5,12 @@ use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::symbol::Libraries;
+use super::symbol;
 
 /// The function that a name would lead to if this library were not there, of type `F`.
 ///
-/// Found once, by the constructor; before that whenever it is asked for. There is no lock: whoever
-/// looks at the same time finds the same.
+/// Found when it is first asked for: most programs use few. There is no lock: whoever looks at the same time
+/// finds the same.
 pub(crate) struct Real<F> {
     name: &'static CStr,
     address: AtomicPtr<c_void>,
@@ -26,11 +26,6 @@ impl<F: Copy> Real<F> {
     pub(crate) const unsafe fn new(name: &'static CStr) -> Self {
         const { assert!(size_of::<F>() == size_of::<*const c_void>()) };
         Self { name, address: AtomicPtr::new(ptr::null_mut()), function: PhantomData }
-    }
-
-    /// Finds it.
-    pub(crate) fn find(&self, libraries: &Libraries) {
-        find(self.name, &self.address, libraries);
     }
 
     fn address(&self) -> *const c_void {
@@ -51,18 +46,14 @@ impl<F: Copy> Real<F> {
     }
 }
 
-fn find(name: &CStr, place: &AtomicPtr<c_void>, libraries: &Libraries) -> *const c_void {
-    let found = libraries.function(name);
-    let address = if found.is_null() { absent as *const c_void } else { found };
-    place.store(address.cast_mut(), Ordering::Release);
-    address
-}
-
-/// Finds a function where nobody has yet, which takes more of the stack than a hook may.
+/// Finds a function where nobody has yet.
 #[cold]
 #[inline(never)]
 fn look(name: &CStr, place: &AtomicPtr<c_void>) -> *const c_void {
-    find(name, place, &Libraries::behind())
+    let found = symbol::behind(name);
+    let address = if found.is_null() { absent as *const c_void } else { found };
+    place.store(address.cast_mut(), Ordering::Release);
+    address
 }
 
 /// Stands for a function that there is not.

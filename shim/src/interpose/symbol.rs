@@ -6,6 +6,7 @@
 
 use core::ffi::{CStr, c_int, c_void};
 use core::ptr;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use libc::{Elf64_Ehdr, Elf64_Phdr, Elf64_Sym, PT_DYNAMIC, PT_LOAD, dl_phdr_info};
 
@@ -22,39 +23,77 @@ const HIDDEN: u16 = 1 << 15;
 const STT_FUNC: u8 = 2;
 const TYPE_MASK: u8 = 0xf;
 
-/// Most libraries that are looked at. libc is among the first ones that anything depends on.
-const MAX_LIBRARIES: usize = 64;
+/// Most libraries that are remembered. libc is among the first ones that anything depends on.
+const MAX_LIBRARIES: usize = 32;
 
-/// The libraries loaded behind this one, in the order of their search.
-pub(crate) struct Libraries {
-    all: [Library; MAX_LIBRARIES],
-    count: usize,
-    /// This one has been passed.
+/// Where a library lies, and where what it says of itself.
+struct Place {
+    base: AtomicU64,
+    dynamic: AtomicU64,
+}
+
+/// The libraries behind this one, in the order of their search, up to libc. They were loaded along with the
+/// program, and stay as long as it runs.
+static BEHIND: [Place; MAX_LIBRARIES] =
+    [const { Place { base: AtomicU64::new(0), dynamic: AtomicU64::new(0) } }; MAX_LIBRARIES];
+
+/// How many of them there are; 0 if libc is not behind this library.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Finds the libraries behind; the constructor calls it. `false` if functions are to be found at once: this
+/// library was itself loaded when the program ran, and those that it depends on stand before it.
+pub(crate) fn start() -> bool {
+    let mut found = 0_usize;
+    let mut has_libc = false;
+    each(true, &mut |info, dynamic| {
+        let Some(place) = BEHIND.get(found) else { return true };
+        place.base.store(info.dlpi_addr, Ordering::Relaxed);
+        place.dynamic.store(dynamic, Ordering::Relaxed);
+        found = found.saturating_add(1);
+        has_libc = contains(info, (libc::dl_iterate_phdr as *const c_void).addr());
+        has_libc
+    });
+    if has_libc {
+        COUNT.store(found, Ordering::Release);
+    }
+    has_libc
+}
+
+/// Where a function's name leads; null if nowhere. Once the constructor has run it takes no lock, no
+/// allocation and no system call for what libc has.
+pub(crate) fn behind(name: &CStr) -> *const c_void {
+    let places = BEHIND.get(..COUNT.load(Ordering::Acquire)).unwrap_or(&[]);
+    let known = places.iter().find_map(|place| {
+        let base = place.base.load(Ordering::Relaxed);
+        Library::new(base, place.dynamic.load(Ordering::Relaxed))?.function(name)
+    });
+    let among = |is_behind| {
+        let mut found = None;
+        each(is_behind, &mut |info, dynamic| {
+            let library = Library::new(info.dlpi_addr, dynamic);
+            found = library.and_then(|library| library.function(name));
+            found.is_some()
+        });
+        found
+    };
+    known.or_else(|| among(true)).or_else(|| among(false)).unwrap_or(ptr::null())
+}
+
+/// Looks at a library, which says there what it has; whether that was enough.
+type Look<'a> = &'a mut dyn FnMut(&dl_phdr_info, u64) -> bool;
+
+/// A walk through the loaded libraries.
+struct Walk<'a> {
+    look: Look<'a>,
+    /// Whether this one has been passed, or all but this one count.
     is_behind: bool,
 }
 
-impl Libraries {
-    /// Those that are loaded now.
-    pub(crate) fn behind() -> Self {
-        let mut libraries =
-            Self { all: [Library::NONE; MAX_LIBRARIES], count: 0, is_behind: false };
-        for is_behind in [false, true] {
-            // Loaded by dlopen, this library stands behind what it depends on: then all count.
-            libraries.is_behind = is_behind;
-            // SAFETY: `look` takes the libraries, which outlive the call.
-            unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut libraries).cast::<c_void>()) };
-            if libraries.count > 0 {
-                break;
-            }
-        }
-        libraries
-    }
-
-    /// Where a name leads; null if nowhere.
-    pub(crate) fn function(&self, name: &CStr) -> *const c_void {
-        let libraries = self.all.get(..self.count).unwrap_or(&[]);
-        libraries.iter().find_map(|library| library.function(name)).unwrap_or(ptr::null())
-    }
+/// Looks at the loaded libraries in the order of their search: those behind this one, or all others.
+fn each(is_behind: bool, look: Look<'_>) {
+    let mut walk = Walk { look, is_behind: !is_behind };
+    // SAFETY: `step` takes the walk, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(step), (&raw mut walk).cast::<c_void>()) };
 }
 
 /// A function of the kernel's own library, which it maps into every process; null if there is none.
@@ -74,27 +113,22 @@ pub(crate) fn of_kernel(name: &CStr) -> *const c_void {
         // SAFETY: of the rest, which is not looked at, zero is a value.
         ..unsafe { core::mem::zeroed() }
     };
-    Library::new(&info).and_then(|library| library.function(name)).unwrap_or(ptr::null())
+    let library = dynamic(&info).and_then(|dynamic| Library::new(base, dynamic));
+    library.and_then(|library| library.function(name)).unwrap_or(ptr::null())
 }
 
 /// Called for each library, in the order of their search.
-unsafe extern "C" fn look(info: *mut dl_phdr_info, _len: usize, search: *mut c_void) -> c_int {
-    // SAFETY: what `behind` handed over, and nobody else uses meanwhile.
-    let search = unsafe { &mut *search.cast::<Libraries>() };
+unsafe extern "C" fn step(info: *mut dl_phdr_info, _len: usize, walk: *mut c_void) -> c_int {
+    // SAFETY: what `each` handed over, and nobody else uses meanwhile.
+    let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
     // SAFETY: the loader's description of a library.
     let info = unsafe { &*info };
-    if contains(info, (look as *const c_void).addr()) {
-        search.is_behind = true;
+    if contains(info, (step as *const c_void).addr()) {
+        walk.is_behind = true;
         return 0;
     }
-    if !search.is_behind {
-        return 0;
-    }
-    let Some(library) = Library::new(info) else { return 0 };
-    let Some(place) = search.all.get_mut(search.count) else { return 1 };
-    *place = library;
-    search.count = search.count.saturating_add(1);
-    0
+    let dynamic = if walk.is_behind { dynamic(info) } else { None };
+    c_int::from(dynamic.is_some_and(|dynamic| (walk.look)(info, dynamic)))
 }
 
 fn headers(info: &dl_phdr_info) -> &[Elf64_Phdr] {
@@ -110,6 +144,12 @@ fn contains(info: &dl_phdr_info, address: usize) -> bool {
         let start = info.dlpi_addr.wrapping_add(header.p_vaddr);
         (address as u64).wrapping_sub(start) < header.p_memsz
     })
+}
+
+/// Where a library says what it has.
+fn dynamic(info: &dl_phdr_info) -> Option<u64> {
+    let header = headers(info).iter().find(|header| header.p_type == PT_DYNAMIC)?;
+    Some(info.dlpi_addr.wrapping_add(header.p_vaddr))
 }
 
 /// The tables of a loaded library. They are its own, mapped as long as it is loaded.
@@ -133,10 +173,8 @@ impl Library {
         hash: ptr::null(),
     };
 
-    fn new(info: &dl_phdr_info) -> Option<Self> {
-        let base = info.dlpi_addr;
-        let dynamic = headers(info).iter().find(|header| header.p_type == PT_DYNAMIC)?;
-        let mut entry = pointer::<[u64; 2]>(base.wrapping_add(dynamic.p_vaddr));
+    fn new(base: u64, dynamic: u64) -> Option<Self> {
+        let mut entry = pointer::<[u64; 2]>(dynamic);
         let mut library = Self { base, ..Self::NONE };
         loop {
             // SAFETY: within the array, which DT_NULL ends.

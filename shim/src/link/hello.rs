@@ -48,8 +48,8 @@ fn write_at(
     (exe, argv, room): (&mut [u8], &mut [u8], &mut [u8]),
     write: impl FnOnce(&[u8]) -> Outcome,
 ) -> Outcome {
-    let comm = sys::comm();
-    let comm = comm.split(|byte| *byte == 0).next().unwrap_or(&[]);
+    let comm = name();
+    let comm = comm.split(|byte| matches!(byte, 0 | b'\n')).next().unwrap_or(&[]);
     let exe_len = sys::file::read_link(c"/proc/self/exe", exe);
     let argv_len = arguments(argv);
     let hello = Hello {
@@ -112,6 +112,17 @@ fn compose(
         account.give_back(number);
     }
     outcome
+}
+
+/// The program's name, with what may follow behind a NUL or the line's end: that of its first thread, as
+/// every ps has it.
+fn name() -> [u8; 16] {
+    let mut name = [0; 16];
+    let is_first = sys::tid() == sys::pid();
+    if is_first || sys::file::read_start(c"/proc/self/comm", &mut name) == 0 {
+        name = sys::comm();
+    }
+    name
 }
 
 /// The cookie of the network namespace that the process is in.

@@ -11,6 +11,7 @@ mod frame;
 mod hello;
 mod parked;
 mod ring;
+mod search;
 mod stream;
 
 use core::sync::atomic::Ordering;
@@ -24,6 +25,7 @@ use crate::view::{Span, View};
 use crate::{config, confinement, fdtable, process, sys, thread};
 use parked::{Held, Parked};
 use ring::Ring;
+pub(crate) use search::{begin, look, settle};
 
 /// What kind of link.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,19 +112,6 @@ pub(crate) fn is_live() -> bool {
     SOCKET.is_set() || FILE.is_set()
 }
 
-/// Looks for those who may read and do not yet; at load, and when the program opens a netlink
-/// socket.
-pub(crate) fn look() {
-    let Some(config) = config::current() else { return };
-    let was_live = is_live();
-    for link in links() {
-        link.look(config);
-    }
-    if !was_live && is_live() {
-        fdtable::scan();
-    }
-}
-
 /// Hands over the record of one call, or of one message of it.
 #[inline]
 pub(crate) fn call(speaker: Speaker, head: &CallHead, view: &View) {
@@ -182,24 +171,25 @@ impl Link {
         self.ring().is_some() || self.parked.is_set()
     }
 
-    /// Looks for somebody who reads, if nobody does and that may be.
-    fn look(&self, config: &'static Config) {
-        let is_fine = self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh);
-        let is_guest = process::current().is_some_and(thread::may_be_guest);
-        if is_fine || confinement::is_confined() || is_guest {
-            return;
-        }
-        sys::signal::undisturbed(|| self.open(config));
+    /// Whether there is no use in looking: somebody reads, or nobody is to.
+    fn is_fine(&self, config: &Config) -> bool {
+        let is_wanted = match self.kind {
+            Kind::Socket => config.socket.is_some(),
+            Kind::File => config.has_file(),
+        };
+        !is_wanted || self.parked.is_set() || self.ring().is_some_and(Ring::is_fresh)
     }
 
     /// Connects or opens, greets, and only then lets others see the link.
-    fn open(&self, config: &'static Config) {
+    fn look(&self, config: &'static Config) {
         let found = match self.kind {
             Kind::Socket => stream::open(config),
             Kind::File => file::open(config),
         };
         let Some(fd) = found else { return };
-        let Some(process) = process::start() else { return sys::file::close(fd) };
+        let Some(process) = process::start().filter(|_| fdtable::start()) else {
+            return sys::file::close(fd);
+        };
         let speaker = Speaker { config, process };
         if self.kind == Kind::Socket && self.hand_over(speaker, fd) {
             return;
@@ -252,9 +242,9 @@ impl Link {
     /// The viewer has asked for another ring: makes one, if that can be. Else the old one does as long
     /// as there is room in it.
     #[cold]
-    fn renew(&self, speaker: Speaker, ring: &'static Ring) -> Way {
+    fn renew(&self, ring: &'static Ring) -> Way {
         if ring.take_renewal() {
-            self.look(speaker.config);
+            look();
         }
         self.way().unwrap_or(Way::Ring(ring))
     }
@@ -397,7 +387,7 @@ impl Link {
         if let Way::Ring(ring) = way
             && ring.is_to_be_renewed()
         {
-            way = self.renew(speaker, ring);
+            way = self.renew(ring);
         }
         self.ready(speaker, way)?;
         self.report_losses(speaker, way)?;
@@ -436,7 +426,7 @@ impl Link {
         if outcome == Some(Outcome::Stolen) && !thread::may_be_guest(process) {
             // The program did not mean the viewer: it closes whatever it did not open itself.
             self.parked.forget();
-            self.look(speaker.config);
+            look();
             outcome = again(view);
         }
         if outcome == Some(Outcome::Stuck) {

@@ -4,11 +4,12 @@ use core::cell::UnsafeCell;
 use core::ffi::c_int;
 use core::mem::{align_of, size_of};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use nlring::kernel::call;
 
 use super::{int, pointer};
+use crate::fdtable::Table;
 use crate::process::Process;
 
 /// Types of which all-zero memory is a valid value.
@@ -19,6 +20,8 @@ pub(crate) unsafe trait ZeroStart {}
 
 // SAFETY: made of atomic integers and booleans only, for which zero is a value.
 unsafe impl ZeroStart for Process {}
+// SAFETY: made of atomic integers only.
+unsafe impl ZeroStart for Table {}
 
 /// Smallest page size there is; no type kept in pages asks for a stricter alignment.
 const PAGE_LEN: usize = 4096;
@@ -38,8 +41,21 @@ fn mapped<T>(sharing: c_int) -> Option<*mut T> {
     Some(ptr::with_exposed_provenance_mut(base))
 }
 
-/// Room for what is kept for good: the settings, and some rings.
-const STORE_LEN: usize = 2048;
+/// Zeroed memory for good.
+pub(crate) fn zeroed<T: ZeroStart + Sync>() -> Option<&'static T> {
+    let place = pages::<T>()?;
+    // SAFETY: zeroed by the kernel, which is a valid value; never unmapped, and only shared.
+    Some(unsafe { &*place })
+}
+
+/// So many bytes for the stack of a handler, for good; returns where they begin.
+pub(crate) fn stack<const LEN: usize>() -> Option<usize> {
+    pages::<[u8; LEN]>().map(|base| pointer(base.cast_const()))
+}
+
+/// Room for what is kept for good: the settings, and a ring. Every program that preloads the library has it,
+/// in the one page that it writes to in any case.
+const STORE_LEN: usize = 512;
 
 /// Untouched, it takes no memory.
 #[repr(C, align(64))]
@@ -64,7 +80,7 @@ fn stored<T>() -> Option<*mut T> {
 
 /// Keeps a value until the program ends.
 pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
-    let is_small = const { size_of::<T>() <= STORE_LEN / 4 };
+    let is_small = const { size_of::<T>() <= STORE_LEN };
     let place = if is_small { stored::<T>().or_else(pages::<T>) } else { pages::<T>() }?;
     // SAFETY: fresh, large enough and aligned, and nobody else's.
     unsafe { place.write(value) };
@@ -75,27 +91,8 @@ pub(crate) fn keep<T>(value: T) -> Option<&'static T> {
 /// Bytes of the desk.
 pub(crate) const DESK_LEN: usize = 8192;
 
-/// Where there is room for what would take too much of a stack.
-#[repr(C, align(64))]
-struct Desk(UnsafeCell<[u8; DESK_LEN]>);
-
-// SAFETY: used by whoever has taken it, and nobody else.
-unsafe impl Sync for Desk {}
-
-static DESK: Desk = Desk(UnsafeCell::new([0; DESK_LEN]));
-
-/// Whether somebody is at the desk. Who leaves it by a jump leaves it taken.
-static IS_TAKEN: AtomicBool = AtomicBool::new(false);
-
-/// Runs `work` with room for it, whose bytes may be anything; `None`, and not at all, if there is none. If
-/// somebody is at the desk, another is put up for the time.
+/// Runs `work` with room for what would take too much of a stack; `None`, and not at all, if there is none.
 pub(crate) fn at_desk<R>(work: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
-    if !IS_TAKEN.swap(true, Ordering::Acquire) {
-        // SAFETY: taken, so that this is the only reference.
-        let result = work(unsafe { &mut *DESK.0.get() });
-        IS_TAKEN.store(false, Ordering::Release);
-        return Some(result);
-    }
     let desk = pages::<[u8; DESK_LEN]>()?;
     // SAFETY: fresh pages, which nobody else knows.
     let result = work(unsafe { &mut *desk });
@@ -116,12 +113,11 @@ pub(crate) fn shared_with_children() -> Option<&'static AtomicU64> {
 ///
 /// The `bool` is whether the kernel really clears it (since Linux 4.14).
 pub(crate) fn wiped_on_fork<T: ZeroStart + Sync>() -> Option<(&'static T, bool)> {
-    let place = pages::<T>()?;
+    let place = zeroed::<T>()?;
     let arguments = [pointer(place), size_of::<T>(), int(libc::MADV_WIPEONFORK), 0, 0, 0];
     // SAFETY: advice on pages that are ours alone.
     let advised = unsafe { call(libc::SYS_madvise, arguments) };
-    // SAFETY: zeroed by the kernel, which is a valid value; never unmapped, and only shared.
-    Some((unsafe { &*place }, advised.is_ok()))
+    Some((place, advised.is_ok()))
 }
 
 /// How many bytes [`is_readable`] looks at.

@@ -28,6 +28,11 @@ pub(crate) fn int_option(fd: c_int, name: c_int) -> Result<c_int, Errno> {
     option(fd, name, 0)
 }
 
+/// Whether a descriptor is a netlink socket.
+pub(crate) fn is_netlink(fd: c_int) -> bool {
+    int_option(fd, libc::SO_DOMAIN) == Ok(libc::AF_NETLINK)
+}
+
 /// The cookie of the network namespace that a socket lives in; 0 before Linux 5.14.
 pub(crate) fn netns_cookie(fd: c_int) -> u64 {
     const SO_NETNS_COOKIE: c_int = 71;

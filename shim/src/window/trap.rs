@@ -1,9 +1,8 @@
 //! The handler itself: makes the calls that the kernel did not.
 
 use core::arch::global_asm;
-use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_long, c_void};
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use libc::{siginfo_t, ucontext_t};
 use nlproto::Origin;
@@ -44,20 +43,26 @@ const RESTORE_LEN: usize = 16;
 /// the kernel write.
 const STACK_LEN: usize = 64 << 10;
 
-/// The handlers' stacks; untouched, they take no memory.
-#[repr(C, align(4096))]
-struct Stacks([UnsafeCell<[u8; STACK_LEN]>; PLACES]);
+/// Where the handlers' stacks begin, one a place; 0 for one that nobody has used yet.
+static STACKS: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
 
-// SAFETY: only ever used as stacks, each by the one thread that has taken its place.
-unsafe impl Sync for Stacks {}
-
-static STACKS: Stacks = Stacks([const { UnsafeCell::new([0; STACK_LEN]) }; PLACES]);
+/// The stack of a place, which its thread alone has taken.
+fn stack_of(index: usize) -> Option<usize> {
+    let place = STACKS.get(index)?;
+    match place.load(Ordering::Relaxed) {
+        0 => {
+            let base = sys::memory::stack::<STACK_LEN>()?;
+            place.store(base, Ordering::Relaxed);
+            Some(base)
+        }
+        base => Some(base),
+    }
+}
 
 /// Puts the stack of a place under the calling thread's handlers; returns the one before, or `None` if
 /// the thread runs on that at the moment.
 pub(super) fn use_stack(index: usize) -> Option<Stack> {
-    let base = STACKS.0.get(index)?.get().expose_provenance();
-    let stack = Stack { base, flags: 0, len: STACK_LEN };
+    let stack = Stack { base: stack_of(index)?, flags: 0, len: STACK_LEN };
     // SAFETY: the place is this thread's alone.
     unsafe { signal::set_stack(&stack) }.ok()
 }

@@ -103,11 +103,11 @@ fn a_program_that_becomes_another_goes_on_being_recorded() {
         let all = viewer.finish();
         let sent: usize = all.iter().map(|frames| frames.sequence().len()).sum();
         assert_eq!(sent, 7);
-        // Every image says who it is.
+        // Every image that has to do with netlink says who it is; the shells have not.
         let names = all.iter().flat_map(|frames| frames.hellos()).map(|it| it.1.comm.to_vec());
         let names: Vec<Vec<u8>> = names.collect();
-        assert_eq!(names.iter().filter(|name| **name == b"sh").count(), 3, "{names:?}");
-        assert_eq!(names.len(), 5);
+        assert_eq!(names.len(), 2);
+        assert!(names.iter().all(|name| name.ends_with(b"flood")), "{names:?}");
     }
 }
 

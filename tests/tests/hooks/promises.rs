@@ -57,6 +57,19 @@ fn a_program_that_closes_everything_gets_no_foreign_byte() {
     }
 }
 
+/// Most programs have nothing to do with netlink, and should not pay for those that have.
+#[test]
+fn a_program_without_netlink_does_not_even_connect() {
+    for transport in TRANSPORTS {
+        let scratch = Scratch::new();
+        let viewer = Viewer::listen(&scratch.join("s"));
+        let script = "echo a | sed s/a/b/; python3 -c 'import socket; socket.socketpair()'";
+        let said = run(by(transport, "/bin/sh", &scratch.join("s")).args(["-c", script]));
+        assert_eq!(said, "b\n");
+        assert!(viewer.finish().is_empty(), "somebody came by {transport}");
+    }
+}
+
 #[test]
 fn without_a_viewer_there_is_nothing() {
     let scratch = Scratch::new();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::harness::{Scratch, TRANSPORTS, bare, by, run, to_file, tracee, tracee_of};
+use super::harness::{Scratch, TRANSPORTS, bare, by, run, times, to_file, tracee, tracee_of};
 use super::stream::{Frames, Viewer};
 use super::text;
 
@@ -109,14 +109,53 @@ fn programs_that_bind_all_at_once_start() {
     }
 }
 
+/// Whoever is the first of a process to have to do with netlink: nothing that it sends, or another at the
+/// same time, goes by unnoticed.
+#[test]
+fn whoever_comes_first_is_recorded_from_the_first_message_on() {
+    for transport in TRANSPORTS {
+        for round in 0..times(10, 1000) {
+            let scratch = Scratch::new();
+            let viewer = Viewer::listen(&scratch.join("s"));
+            let said = run(by(transport, tracee("first"), &scratch.join("s")).arg("threads"));
+            assert_eq!(said, "160\n");
+            let frames = viewer.only();
+            assert_eq!(frames.hellos().len(), 1);
+            let mut sent: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
+            sent.sort_unstable();
+            assert_eq!(sent, (1..=160).collect::<Vec<_>>(), "{transport}, round {round}");
+        }
+        for (who, forked) in [("child", 1), ("thread", 0)] {
+            let scratch = Scratch::new();
+            let viewer = Viewer::listen(&scratch.join("s"));
+            let program = tracee("first");
+            let said = run(by(transport, &program, &scratch.join("s")).args([who, "a b"]));
+            assert_eq!(said, "20\n");
+            let frames = viewer.only();
+            frames.check();
+            assert_eq!(frames.sequence().len(), 20, "{who} by {transport}");
+            let hello = frames.hellos()[0].1;
+            let argv = format!("{}\0{who}\0a b\0", program.display());
+            assert_eq!(hello.argv.escape_ascii().to_string(), argv.replace('\0', "\\x00"));
+            assert_eq!(hello.forked, forked, "{who}");
+            let name = program.file_name().expect("a name").as_encoded_bytes();
+            let name = &name[..name.len().min(15)];
+            assert_eq!(hello.comm, name, "{who}");
+        }
+    }
+}
+
 #[test]
 fn sockets_that_are_passed_on_are_noticed_though_they_are_only_written_to() {
     for transport in TRANSPORTS {
         let scratch = Scratch::new();
         let viewer = Viewer::listen(&scratch.join("s"));
         assert_eq!(run(&mut by(transport, tracee("passed"), &scratch.join("s"))), "3\n");
-        let frames = viewer.only();
-        frames.check();
+        let all = viewer.finish();
+        all.iter().for_each(Frames::check);
+        // The one that passes them on sends nothing itself.
+        let speaking = all.iter().filter(|frames| !frames.sequence().is_empty());
+        let [frames] = speaking.collect::<Vec<_>>()[..] else { panic!("one speaks: {all:?}") };
         let sent: Vec<u32> = frames.sequence().iter().map(|it| it.1).collect();
         assert_eq!(sent, [1, 2, 3], "{transport}");
         let acknowledged = frames.calls().into_iter().filter(|it| it.1.head.payload_total == 36);
