@@ -18,8 +18,10 @@
 //! 4. It writes to no descriptor that is not its own, even when the program closes all descriptors,
 //!    puts its own under our numbers, forks or execs.
 //!    (`a_program_that_closes_everything_gets_no_foreign_byte`)
-//! 5. With no viewer it costs next to nothing and changes nothing. A slow viewer costs one bounded
-//!    wait; a dead one is forgotten. (`without_a_viewer_there_is_nothing`,
+//! 5. A program without netlink is not even connected. With no viewer it costs next to nothing and changes
+//!    nothing. A slow viewer costs one bounded
+//!    wait; a dead one is forgotten. (`a_program_without_netlink_does_not_even_connect`,
+//!    `without_a_viewer_there_is_nothing`,
 //!    `a_stopped_viewer_costs_one_bounded_wait_and_every_loss_is_counted`,
 //!    `a_dead_viewer_is_forgotten`, `nobody_waits_for_a_viewer_that_does_not_accept`)
 //! 6. Loss is never silent: frames are numbered, and what is known to be lost is a record.
@@ -31,7 +33,7 @@
 //! 8. It works in whatever the program does: threads, every kind of fork, exec, closed standard
 //!    descriptors, small stacks, tight limits. (`each_kind_of_child_is_recorded_as_itself`,
 //!    `threads_are_recorded_whatever_becomes_of_them`,
-//!    `a_program_under_strict_seccomp_lives`, `a_limit_on_file_sizes_never_ends_the_program`)
+//!    `a_program_that_confines_itself_lives_and_is_recorded`, `a_limit_on_file_sizes_never_ends_the_program`)
 //!
 //! # System calls of our own
 //!

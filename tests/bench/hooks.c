@@ -1,9 +1,11 @@
 /* What the shim costs a program.
  *
- *   hooks compare SHIM SOCKET [TURNS STARTS]
- *                               prints a table: the calls and the start of a program, bare and under
- *                               the shim, with nobody listening and with a viewer on SOCKET
+ *   hooks compare EMPTY SHIM SOCKET [TURNS STARTS]
+ *                               prints a table: the calls and the start of a program, bare, with an EMPTY
+ *                               library preloaded, and under the shim, with nobody listening and with a
+ *                               viewer on SOCKET
  *   hooks run                   one measurement, as `compare` makes many of
+ *   hooks open                  opens a netlink socket and ends
  *
  * Every figure is the median of many short measurements, taken in turns, so that what else the machine
  * does falls on all alike. Compare figures of one run only.
@@ -23,10 +25,10 @@
 enum { TURNS = 15, BATCHES = 41, CALLS = 500, STARTS = 500 };
 static int turns = TURNS, starts_made = STARTS;
 enum { SEND, ACK, READ, KINDS };
-enum { BARE, ALONE, RING, SOCKET, MODES };
+enum { BARE, NOTHING, ALONE, RING, SOCKET, MODES };
 
 static const char *const kinds[KINDS] = {"send, 16 bytes", "request and its ack", "read(/dev/zero)"};
-static const char *const modes[MODES] = {"bare", "no viewer", "ring", "socket"};
+static const char *const modes[MODES] = {"bare", "empty library", "no viewer", "ring", "socket"};
 
 static double now(void)
 {
@@ -142,15 +144,33 @@ static void line(const char *what, double values[MODES])
     printf("\n");
 }
 
-static void compare(char *self, const char *shim, const char *viewer)
+/* Starts a program again and again, each way by turns. */
+static void starts(const char *what, char **arguments, char *environments[MODES][5])
+{
+    static double times[MODES][STARTS];
+    double medians[MODES];
+    for (int turn = 0; turn < starts_made; turn++)
+        for (int mode = 0; mode < MODES; mode++) {
+            double begin = now();
+            spawn(arguments, environments[mode]);
+            times[mode][turn] = now() - begin;
+        }
+    for (int mode = 0; mode < MODES; mode++)
+        medians[mode] = median(times[mode], starts_made);
+    line(what, medians);
+}
+
+static void compare(char *self, const char *empty, const char *shim, const char *viewer)
 {
     static double all[MODES][KINDS][TURNS];
-    char preload[4096], by[4096];
+    char preload[4096], nothing[4096], by[4096];
+    snprintf(nothing, sizeof nothing, "LD_PRELOAD=%s", empty);
     snprintf(preload, sizeof preload, "LD_PRELOAD=%s", shim);
     snprintf(by, sizeof by, "NLHOOK_SOCKET=%s", viewer);
     char *const path = "PATH=/usr/bin:/bin";
     char *environments[MODES][5] = {
         {path, NULL},
+        {path, nothing, NULL},
         {path, preload, "NLHOOK_SOCKET=/nonexistent/nlview.sock", NULL},
         {path, preload, by, NULL},
         {path, preload, by, "NLHOOK_TRANSPORT=socket", NULL},
@@ -168,27 +188,20 @@ static void compare(char *self, const char *shim, const char *viewer)
             medians[mode] = median(all[mode][kind], turns);
         line(kinds[kind], medians);
     }
-    static double starts[MODES][STARTS];
-    char *arguments[] = {"/bin/true", NULL};
-    for (int turn = 0; turn < starts_made; turn++)
-        for (int mode = 0; mode < MODES; mode++) {
-            double begin = now();
-            spawn(arguments, environments[mode]);
-            starts[mode][turn] = now() - begin;
-        }
-    for (int mode = 0; mode < MODES; mode++)
-        medians[mode] = median(starts[mode], starts_made);
-    line("start of /bin/true", medians);
+    starts("start of /bin/true", (char *[]){"/bin/true", NULL}, environments);
+    starts("start, and a socket", (char *[]){self, "open", NULL}, environments);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 6 && atoi(argv[4]) > 0 && atoi(argv[4]) < TURNS)
-        turns = atoi(argv[4]);
-    if (argc == 6 && atoi(argv[5]) > 0 && atoi(argv[5]) < STARTS)
-        starts_made = atoi(argv[5]);
-    if (argc >= 4 && !strcmp(argv[1], "compare"))
-        compare(argv[0], argv[2], argv[3]);
+    if (argc == 7 && atoi(argv[5]) > 0 && atoi(argv[5]) < TURNS)
+        turns = atoi(argv[5]);
+    if (argc == 7 && atoi(argv[6]) > 0 && atoi(argv[6]) < STARTS)
+        starts_made = atoi(argv[6]);
+    if (argc >= 5 && !strcmp(argv[1], "compare"))
+        compare(argv[0], argv[2], argv[3], argv[4]);
+    else if (argc == 2 && !strcmp(argv[1], "open"))
+        return socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) < 0;
     else
         run();
     return 0;

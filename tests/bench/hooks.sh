@@ -11,7 +11,8 @@ work=$(mktemp -d)
 viewer=
 trap 'kill $viewer 2>/dev/null || :; rm -rf "$work"' EXIT
 cc -O2 -o "$work/hooks" "$root/tests/bench/hooks.c"
+cc -shared -nostdlib -x c -o "$work/empty.so" /dev/null
 "$nlview" --listen="$work/viewer.sock" --output=/dev/null 2>"$work/errors" &
 viewer=$!
 while [ ! -S "$work/viewer.sock" ]; do sleep 0.05; done
-"$work/hooks" compare "$(realpath "$shim")" "$work/viewer.sock"
+"$work/hooks" compare "$work/empty.so" "$(realpath "$shim")" "$work/viewer.sock"

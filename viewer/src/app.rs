@@ -183,7 +183,12 @@ impl Plan {
         let left = serve(&reading, &mut session, false);
         let status = running.status();
         end_reading(reading, stop);
+        let is_silent =
+            session.is_silent() && self.summary == Summary::None && self.check.is_none();
         session.end()?;
+        if is_silent && preload.is_some() && findings.obstacle.is_none() {
+            say(format_args!("no netlink was recorded"));
+        }
         launch::report_left(&left);
         Ok(status?)
     }

@@ -1,14 +1,15 @@
 //! When those who read are looked for.
 //!
-//! A capture file is opened at load: its path counts from where the program began. A viewer is looked for only
-//! once the program has to do with netlink, which most programs never have: connecting and sharing a ring
+//! Only once the program has to do with netlink, which most programs never have: connecting and sharing a ring
 //! costs several times what everything else at load does, in every `sed` of a shell script. That is
 //!
-//! - when the program opens a netlink socket, was born with one, or is passed one;
+//! - when the program opens a netlink socket, was born with one (of a number below 64), or is passed one;
 //! - when it calls a function of libc that speaks netlink inside itself;
 //! - before it gives up what it takes to find a viewer, or to be trusted by it: its root, namespaces, user,
 //!   rights, or system calls. Afterwards it may be too late. This occasion counts once, so that programs
 //!   which change users with every request pay for it as little as if they had looked at load.
+//!
+//! A capture file that is not there yet is made at load, so that it is there whatever the program does.
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,12 +32,13 @@ const TID_BITS: u32 = 32;
 /// What there is to do at load.
 pub(crate) fn begin() {
     let Some(config) = config::current() else { return };
-    if config.has_file() {
+    let makes_file = config.file().is_some_and(|path| sys::file::inode_at(path).is_none());
+    if makes_file {
         interpose::find_clock();
         sys::signal::undisturbed(|| FILE.look(config));
         learn(false);
     }
-    if config.socket.is_some() && fdtable::has_netlink() {
+    if fdtable::has_netlink() {
         look();
     }
 }

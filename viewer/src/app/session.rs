@@ -31,6 +31,8 @@ pub(super) struct Session {
     capture: Option<capture::Writer>,
     /// Keeps key material out of the capture.
     redactor: Option<Redactor>,
+    /// Whether a frame has come.
+    heard: bool,
     /// Frames that hold no record.
     unreadable: u64,
     /// The first thing that went wrong in writing. What can go on goes on.
@@ -82,7 +84,7 @@ impl Session {
         };
         let redactor = redact.then(Redactor::default);
         let reassembly = Reassembly::new();
-        Self { reassembly, show, capture, redactor, unreadable: 0, failure: None }
+        Self { reassembly, show, capture, redactor, heard: false, unreadable: 0, failure: None }
     }
 
     /// The specs it decodes by.
@@ -92,6 +94,7 @@ impl Session {
 
     /// Takes a frame: its head, all of its bytes, and the body among them.
     pub(super) fn frame(&mut self, head: &FrameHead, whole: &[u8], body: &[u8]) {
+        self.heard = true;
         let record = codec::decode(body);
         match &record {
             Ok(record) => self.reassembly.accept(head, record, &mut self.show),
@@ -230,6 +233,11 @@ impl Session {
             let written = writer.flush();
             self.check_capture(written);
         }
+    }
+
+    /// Whether no frame has come.
+    pub(super) const fn is_silent(&self) -> bool {
+        !self.heard
     }
 
     /// Whether nothing that comes would be written anywhere.
