@@ -183,14 +183,20 @@ impl Plan {
         let left = serve(&reading, &mut session, false);
         let status = running.status();
         end_reading(reading, stop);
-        let is_silent =
-            session.is_silent() && self.summary == Summary::None && self.check.is_none();
+        let is_silent = session.is_silent();
         session.end()?;
         if is_silent && preload.is_some() && findings.obstacle.is_none() {
-            say(format_args!("no netlink was recorded"));
+            self.say_that_there_was_none();
         }
         launch::report_left(&left);
         Ok(status?)
+    }
+
+    /// A program has run without netlink. Said where its messages would be shown, if nothing else says it.
+    fn say_that_there_was_none(&self) {
+        if self.output.is_none() && self.summary == Summary::None && self.check.is_none() {
+            say(format_args!("no netlink was recorded"));
+        }
     }
 
     fn listen(&self, socket: Option<&Path>) -> Result<u8, Error> {

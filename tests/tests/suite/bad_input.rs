@@ -169,6 +169,7 @@ fn programs_that_cannot_be_recorded() {
     let _out = run(Command::new("gcc").arg("-o").arg(&program).arg(&source)).expect(0);
     let out = run(nlview().args(["-o", "/dev/null", "--"]).arg(&program)).expect(5);
     assert!(out.stderr.is_empty(), "{out:?}");
+    says(&run(nlview().arg("--").arg(&program)), 5, &["no netlink was recorded"]);
     // Setuid to somebody else only then changes what the loader does.
     let owner = Command::new("chown").arg("65534").arg(&program).status();
     if owner.is_ok_and(|status| status.success()) {
