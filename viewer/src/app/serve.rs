@@ -101,10 +101,13 @@ impl Speaker {
         let Self { connection, stream, processes, skipped, .. } = self;
         let heard = stream.feed(bytes, &mut |piece| match piece {
             Piece::Frame(head, whole, body) => {
+                // Who connects speaks first; others that speak by the connection are its children.
+                let peer = connection.peer.pid;
+                let pid_here = Some(peer).filter(|pid| *pid != 0 && processes.is_empty());
                 if processes.last() != Some(&head.process) {
                     note(processes, head.process);
                 }
-                session.frame(&head, whole, body);
+                session.frame_from(pid_here, &head, whole, body);
             }
             Piece::Skipped(len) => *skipped = skipped.saturating_add(len),
         });

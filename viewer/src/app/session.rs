@@ -94,10 +94,21 @@ impl Session {
 
     /// Takes a frame: its head, all of its bytes, and the body among them.
     pub(super) fn frame(&mut self, head: &FrameHead, whole: &[u8], body: &[u8]) {
+        self.frame_from(None, head, whole, body);
+    }
+
+    /// Takes a frame of the process that has this number here, if that is known.
+    pub(super) fn frame_from(
+        &mut self,
+        pid_here: Option<u32>,
+        head: &FrameHead,
+        whole: &[u8],
+        body: &[u8],
+    ) {
         self.heard = true;
         let record = codec::decode(body);
         match &record {
-            Ok(record) => self.reassembly.accept(head, record, &mut self.show),
+            Ok(record) => self.reassembly.accept_from(pid_here, head, record, &mut self.show),
             Err(e) => {
                 if self.unreadable == 0 {
                     say(format_args!("{e}; it is passed over"));

@@ -328,6 +328,10 @@ fn direction(out: &mut Vec<u8>, direction: Direction) {
 impl Output for Json {
     fn process(&mut self, process: &Process, out: &mut Vec<u8>) {
         Self::process_line(process, b"process", out);
+        if let Some(pid) = process.pid_here {
+            out.extend_from_slice(b",\"pid_here\":");
+            text::decimal(out, pid);
+        }
         out.extend_from_slice(b",\"ppid\":");
         text::decimal(out, process.ppid);
         out.extend_from_slice(b",\"uid\":");

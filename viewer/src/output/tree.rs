@@ -264,6 +264,10 @@ impl Output for Tree {
             self.look.paint.put(out, Role::Dim, b" as a fork of ");
             text::decimal(out, process.ppid);
         }
+        if let Some(pid) = process.pid_here {
+            self.look.paint.put(out, Role::Dim, b" which is here ");
+            text::decimal(out, pid);
+        }
         out.push(b' ');
         for argument in &process.argv {
             out.push(b' ');

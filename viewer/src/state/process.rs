@@ -19,7 +19,9 @@ pub struct Process {
     pub key: u64,
     /// Process id in its own pid namespace.
     pub pid: u32,
-    /// Its parent's.
+    /// The number that it has where nlview runs, if that is another one.
+    pub pid_here: Option<u32>,
+    /// Its parent's, in its own pid namespace.
     pub ppid: u32,
     /// Effective user id.
     pub uid: u32,
@@ -57,6 +59,7 @@ impl Process {
         Self {
             key,
             pid: hello.pid,
+            pid_here: None,
             ppid: hello.ppid,
             uid: hello.uid,
             forked: hello.forked != 0,

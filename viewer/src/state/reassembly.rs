@@ -11,7 +11,7 @@ mod tests;
 use std::collections::HashMap;
 
 use nlproto::codec::FrameHead;
-use nlproto::{Bye, Call, CallHead, Hello, Lost, Name, Part, Record};
+use nlproto::{Bye, Call, CallHead, Lost, Name, Part, Record};
 
 use self::losses::{Losses, Numbers, REORDER_WINDOW};
 use super::process::Process;
@@ -91,13 +91,26 @@ impl Reassembly {
 
     /// Takes a record and passes on what it completes.
     pub fn accept(&mut self, head: &FrameHead, record: &Record<'_>, to: &mut impl Receiver) {
+        self.accept_from(None, head, record, to);
+    }
+
+    /// Takes a record of the process that has this number here, if that is known.
+    pub fn accept_from(
+        &mut self,
+        pid_here: Option<u32>,
+        head: &FrameHead,
+        record: &Record<'_>,
+        to: &mut impl Receiver,
+    ) {
         if let Record::Name(name) = record {
             // Written by viewers, who number theirs apart.
             return to.name(name);
         }
         self.clock = self.clock.saturating_add(1);
         if let Record::Hello(hello) = record {
-            self.introduce(head, hello, to);
+            let mut process = Process::new(head.process, hello);
+            process.pid_here = pid_here.filter(|pid| *pid != process.pid);
+            self.introduce(head, process, to);
         }
         let clock = self.clock;
         let entry = self.processes.entry(head.process).or_insert_with(|| Entry {
@@ -182,8 +195,7 @@ impl Reassembly {
         self.processes.get(&key).map(|entry| &entry.process)
     }
 
-    fn introduce(&mut self, head: &FrameHead, hello: &Hello<'_>, to: &mut impl Receiver) {
-        let mut process = Process::new(head.process, hello);
+    fn introduce(&mut self, head: &FrameHead, mut process: Process, to: &mut impl Receiver) {
         if process.forked {
             // A forked child has its parent's descriptors.
             let parent = self.processes.values().find(|entry| entry.process.pid == process.ppid);

@@ -99,6 +99,28 @@ fn children_are_recorded() {
     }
 }
 
+/// In a pid namespace of its own a program has a number that is somebody else's here: both are shown.
+#[test]
+fn programs_of_other_pid_namespaces_are_named_by_both_numbers() {
+    /// What it sees of /proc is still the surrounding namespace's.
+    const SCRIPT: &str = "import os, socket; print(os.getpid(), os.readlink('/proc/self'), flush=True); \
+                  socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)";
+    if !installed(&["unshare", "python3"]) {
+        return;
+    }
+    let Some(network) = network() else { return };
+    let program =
+        Program { program: "unshare", arguments: &["-Urpf", "--", "python3", "-c", SCRIPT] };
+    for (format, lead) in [("json", "\"pid_here\":"), ("tree", "begins which is here ")] {
+        let options = ["-f", format, "-o", "/dev/stderr"];
+        let out = run(&mut traced(&network, &options, &program)).expect(0);
+        let (said, shown) = (out.out(), out.err());
+        let (inside, here) = said.trim().split_once(' ').expect("two numbers");
+        assert_eq!(inside, "1");
+        assert!(shown.contains(&format!("{lead}{here}")), "{said}{shown}");
+    }
+}
+
 /// Programs of a libc that the shim was not built for are left alone, and it is said.
 #[test]
 fn musl_programs_run() {

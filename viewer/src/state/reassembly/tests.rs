@@ -1,7 +1,7 @@
 //! Orders in which records may come, and what must come of them.
 
 use super::*;
-use nlproto::{Function, Socket};
+use nlproto::{Function, Hello, Socket};
 
 /// Writes down what it is told.
 #[derive(Default)]
