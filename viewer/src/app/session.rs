@@ -273,6 +273,8 @@ impl Session {
                 say(format_args!("{count} {what}"));
             }
         }
+        // The process ends: that the tables are taken apart piece by piece would only take time.
+        std::mem::forget(self.registry());
         self.failure.map_or(Ok(()), Err)
     }
 

@@ -16,6 +16,7 @@ mod sets;
 mod unions;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 
 pub(super) use check::check;
@@ -68,29 +69,50 @@ fn shift(files: &[Rc<File>]) -> Result<u8, Error> {
         None => Ok(8),
         Some((_, shift @ 8..=15)) => Ok(shift),
         Some((file, shift)) => {
-            let place = Place("type-shift".to_owned());
+            let place = Place::of("type-shift");
             Err(Compiler::wrong(file, &place, format!("{shift} is not from 8 to 15")))
         }
     }
 }
 
-/// Where in a file the compiler is, for error messages.
-#[derive(Debug, Clone)]
-struct Place(String);
+/// Where in a file the compiler is, for error messages. Put into words only when there is one.
+#[derive(Debug, Clone, Copy)]
+struct Place<'p> {
+    outer: Option<&'p Self>,
+    list: &'p str,
+    index: Option<usize>,
+    /// What is there is called so; empty for nothing.
+    name: &'p str,
+}
 
-impl Place {
-    fn new(list: &str, index: usize, name: &str) -> Self {
-        Self(format!("{list}[{index}]{}", named(name)))
+impl<'p> Place<'p> {
+    /// What has one place.
+    const fn of(what: &'p str) -> Self {
+        Self { outer: None, list: what, index: None, name: "" }
     }
 
-    fn within(&self, list: &str, index: usize, name: &str) -> Self {
-        Self(format!("{}.{list}[{index}]{}", self.0, named(name)))
+    /// An element of a list.
+    const fn new(list: &'p str, index: usize, name: &'p str) -> Self {
+        Self { outer: None, list, index: Some(index), name }
+    }
+
+    /// An element of a list in here.
+    const fn within(&'p self, list: &'p str, index: usize, name: &'p str) -> Self {
+        Self { outer: Some(self), ..Self::new(list, index, name) }
     }
 }
 
-/// A name after a place, unless there is none.
-fn named(name: &str) -> String {
-    if name.is_empty() { String::new() } else { format!(" ({name})") }
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(outer) = self.outer {
+            write!(f, "{outer}.")?;
+        }
+        f.write_str(self.list)?;
+        if let Some(index) = self.index {
+            write!(f, "[{index}]")?;
+        }
+        if self.name.is_empty() { Ok(()) } else { write!(f, " ({})", self.name) }
+    }
 }
 
 struct Compiler<'l> {
@@ -146,15 +168,15 @@ impl<'l> Compiler<'l> {
 }
 
 impl Compiler<'_> {
-    fn wrong(file: &File, place: &Place, reason: impl Into<String>) -> Error {
-        Error::Meaning { file: file.name.clone(), place: place.0.clone(), reason: reason.into() }
+    fn wrong(file: &File, place: &Place<'_>, reason: impl Into<String>) -> Error {
+        Error::Meaning { file: file.name.clone(), place: place.to_string(), reason: reason.into() }
     }
 
     /// The file that a reference means, and where in it the part is, if it has it.
     fn resolve(
         &self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         (part, reference): (Part, &str),
     ) -> Result<(Rc<File>, Option<usize>), Error> {
         let Some((spec, name)) = reference.split_once('/') else {
@@ -178,7 +200,7 @@ impl Compiler<'_> {
     fn definition(
         &self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         reference: &str,
     ) -> Result<(Rc<File>, usize), Error> {
         let (found, at) = self.resolve(file, place, (Part::Definition, reference))?;
@@ -188,7 +210,7 @@ impl Compiler<'_> {
 
     /// Numbers and names of netlink itself.
     fn control(&mut self, netlink: &Rc<File>) -> Result<(), Error> {
-        let place = Place("definitions".to_owned());
+        let place = Place::of("definitions");
         let mut named = |name: &str| self.enum_ref(netlink, &place, name).map(Some);
         let control = Control {
             message_types: named("nlmsg-type")?,
@@ -208,7 +230,7 @@ impl Compiler<'_> {
     fn enum_ref(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         reference: &str,
     ) -> Result<EnumId, Error> {
         let (found, at) = self.definition(file, place, reference)?;
@@ -232,7 +254,7 @@ impl Compiler<'_> {
         Ok(id)
     }
 
-    fn enumeration(file: &File, place: &Place, definition: &Definition) -> Result<Enum, Error> {
+    fn enumeration(file: &File, place: &Place<'_>, definition: &Definition) -> Result<Enum, Error> {
         let is_flags = definition.r#type == "flags";
         let prefix = names::enum_prefix(file, definition);
         let mut compiled = Enum {
@@ -294,7 +316,7 @@ impl Compiler<'_> {
     fn value_names(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         reference: Option<&str>,
         as_flags: bool,
     ) -> Result<ValueNames, Error> {

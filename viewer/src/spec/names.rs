@@ -4,7 +4,14 @@ use super::schema::{AttributeSet, Definition, File, Item, Operation, Operations,
 
 /// Capitals, with `_` for `-`.
 pub(super) fn c_upper(name: &str) -> String {
-    name.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_uppercase() }).collect()
+    prefixed_upper("", name)
+}
+
+/// The same of two parts. Names are most of what tables are made of, so in one go.
+fn prefixed_upper(prefix: &str, name: &str) -> String {
+    let mut joined = [prefix, name].concat();
+    joined.make_ascii_uppercase();
+    if joined.contains('-') { joined.replace('-', "_") } else { joined }
 }
 
 /// As it is, with `_` for `-`.
@@ -29,7 +36,7 @@ pub(super) fn set_prefix(file: &File, set: &AttributeSet) -> String {
 pub(super) fn attr(prefix: &str, item: &Item) -> String {
     item.c_name.clone().unwrap_or_else(|| {
         let name = item.name.as_ref().map(Scalar::text).unwrap_or_default();
-        c_upper(&format!("{}{name}", item.name_prefix.as_deref().unwrap_or(prefix)))
+        prefixed_upper(item.name_prefix.as_deref().unwrap_or(prefix), &name)
     })
 }
 
@@ -43,8 +50,7 @@ pub(super) fn enum_prefix(file: &File, definition: &Definition) -> String {
 
 /// An enum entry's C name.
 pub(super) fn entry(prefix: &str, name: &str, verbatim: Option<bool>) -> String {
-    let name = format!("{prefix}{name}");
-    if verbatim == Some(true) { name } else { c_upper(&name) }
+    if verbatim == Some(true) { [prefix, name].concat() } else { prefixed_upper(prefix, name) }
 }
 
 /// An operation's C name.
@@ -55,5 +61,5 @@ pub(super) fn operation(file: &File, operations: &Operations, op: &Operation) ->
         (_, Some(prefix)) => prefix.clone(),
         _ => format!("{}-cmd-", ident(file)),
     };
-    op.c_name.clone().unwrap_or_else(|| c_upper(&format!("{prefix}{}", op.name)))
+    op.c_name.clone().unwrap_or_else(|| prefixed_upper(&prefix, &op.name))
 }

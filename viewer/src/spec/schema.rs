@@ -213,7 +213,7 @@ pub(super) struct Item {
     pub(super) side: Option<String>,
     pub(super) secret: Option<bool>,
     pub(super) strace: Option<StraceForm>,
-    pub(super) checks: Option<Checks>,
+    pub(super) checks: Option<Box<Checks>>,
     pub(super) dont_validate: Option<Vec<String>>,
     pub(super) len: Option<Scalar>,
     pub(super) len_in: Option<String>,

@@ -46,8 +46,8 @@ pub(in crate::spec) fn check(file: &Rc<File>, lookup: &Lookup<'_>) -> Result<Vec
         match lookup(name, Wanted::Any) {
             Some(spec) => imported.push(spec),
             None => {
-                let place = Place(format!("import[{at}]"));
-                return Err(Compiler::wrong(file, &place, format!("no spec is called {name:?}")));
+                let reason = format!("no spec is called {name:?}");
+                return Err(Compiler::wrong(file, &Place::new("import", at, ""), reason));
             }
         }
     }
@@ -103,16 +103,16 @@ struct Checks<'c> {
 type Checked = Result<(), Error>;
 
 impl Checks<'_> {
-    fn wrong(&self, place: &Place, reason: impl Into<String>) -> Checked {
+    fn wrong(&self, place: &Place<'_>, reason: impl Into<String>) -> Checked {
         Err(Compiler::wrong(self.file, place, reason))
     }
 
-    fn warn(&mut self, place: &Place, words: &str) {
-        self.warnings.push(format!("{}: {words}", place.0));
+    fn warn(&mut self, place: &Place<'_>, words: &str) {
+        self.warnings.push(format!("{place}: {words}"));
     }
 
     /// Whether a word is one of those that the language has.
-    fn word(&self, place: &Place, key: &str, word: Option<&String>, known: &[&str]) -> Checked {
+    fn word(&self, place: &Place<'_>, key: &str, word: Option<&String>, known: &[&str]) -> Checked {
         match word {
             Some(word) if !known.contains(&word.as_str()) => {
                 self.wrong(place, format!("{key} is one of {}, not {word:?}", known.join(", ")))
@@ -121,7 +121,7 @@ impl Checks<'_> {
         }
     }
 
-    fn payload(&mut self, place: &Place, payload: Option<&Payload>) -> Checked {
+    fn payload(&mut self, place: &Place<'_>, payload: Option<&Payload>) -> Checked {
         match payload {
             Some(Payload::Word(word)) => self.word(place, "payload", Some(word), PAYLOADS),
             Some(Payload::Form(form)) => self.item(&place.within("payload", 0, ""), form),
@@ -129,12 +129,12 @@ impl Checks<'_> {
         }
     }
 
-    fn name(&self, place: &Place, name: &str, what: &str) -> Checked {
+    fn name(&self, place: &Place<'_>, name: &str, what: &str) -> Checked {
         if name.is_empty() { self.wrong(place, format!("{what} needs a name")) } else { Ok(()) }
     }
 
     fn file(&mut self) -> Checked {
-        let top = Place(String::new());
+        let top = Place::of("");
         let file = Rc::clone(self.file);
         let protocols = ["genetlink", "genetlink-c", "genetlink-legacy", "netlink-raw"];
         self.word(&top, "protocol", file.protocol.as_ref(), &protocols)?;
@@ -164,7 +164,7 @@ impl Checks<'_> {
     /// Names are how a thing is referred to, so the second of a name could never be meant.
     fn twice<'n>(
         &self,
-        place: &Place,
+        place: &Place<'_>,
         at: usize,
         name: &str,
         mut all: impl Iterator<Item = &'n String>,
@@ -177,7 +177,7 @@ impl Checks<'_> {
         }
     }
 
-    fn definition(&mut self, place: &Place, definition: &Definition) -> Checked {
+    fn definition(&mut self, place: &Place<'_>, definition: &Definition) -> Checked {
         let types = ["const", "enum", "flags", "keys", "struct"];
         if definition.r#type.is_empty() {
             return self.wrong(place, format!("a definition needs a type: {}", types.join(", ")));
@@ -210,7 +210,7 @@ impl Checks<'_> {
     /// A struct that has itself as a member would never end.
     fn holds_itself<'d>(
         &'d self,
-        place: &Place,
+        place: &Place<'_>,
         definition: &'d Definition,
         around: &mut Vec<&'d str>,
     ) -> Checked {
@@ -231,7 +231,7 @@ impl Checks<'_> {
         Ok(())
     }
 
-    fn bits(&self, place: &Place, member: &Item) -> Checked {
+    fn bits(&self, place: &Place<'_>, member: &Item) -> Checked {
         if member.bits.is_empty() {
             return Ok(());
         }
@@ -247,7 +247,7 @@ impl Checks<'_> {
         Ok(())
     }
 
-    fn attribute_set(&mut self, place: &Place, set: &AttributeSet) -> Checked {
+    fn attribute_set(&mut self, place: &Place<'_>, set: &AttributeSet) -> Checked {
         let mut numbers: Vec<(i64, String)> = Vec::new();
         let mut next = 1;
         for (at, item) in set.attributes.iter().enumerate() {
@@ -279,14 +279,14 @@ impl Checks<'_> {
         Ok(())
     }
 
-    fn sub_message(&mut self, place: &Place, sub: &SubMessage) -> Checked {
+    fn sub_message(&mut self, place: &Place<'_>, sub: &SubMessage) -> Checked {
         for (at, format) in sub.formats.iter().enumerate() {
             self.format(&place.within("formats", at, ""), format)?;
         }
         Ok(())
     }
 
-    fn format(&mut self, place: &Place, format: &Item) -> Checked {
+    fn format(&mut self, place: &Place<'_>, format: &Item) -> Checked {
         if format.value.is_none() && format.range.is_none() && format.default != Some(true) {
             return self.wrong(place, "a format needs a value, a range, or default: true");
         }
@@ -294,7 +294,7 @@ impl Checks<'_> {
     }
 
     /// What an attribute, a member, or a format says.
-    fn item(&mut self, place: &Place, item: &Item) -> Checked {
+    fn item(&mut self, place: &Place<'_>, item: &Item) -> Checked {
         let orders = ["big-endian", "little-endian"];
         self.word(place, "byte-order", item.byte_order.as_ref(), &orders)?;
         if let Some(text) = &item.display_hint
@@ -331,7 +331,7 @@ impl Checks<'_> {
     }
 
     /// Values of formats that are names must be names of the enum that the union says.
-    fn known_values(&self, place: &Place, item: &Item) -> Checked {
+    fn known_values(&self, place: &Place<'_>, item: &Item) -> Checked {
         let formats = match &item.sub_message {
             Some(name) => match self.file.sub_messages.iter().find(|s| s.name == *name) {
                 Some(sub) => (&sub.formats, sub.selector_enum.as_ref()),
@@ -386,7 +386,7 @@ impl Checks<'_> {
     }
 
     /// Something must have the name that a selector asks for.
-    fn selector(&self, place: &Place, selector: &str) -> Checked {
+    fn selector(&self, place: &Place<'_>, selector: &str) -> Checked {
         let files = || std::iter::once(self.file).chain(&self.imported);
         let is = |item: &&Item, name: &str| item.name.as_ref().is_some_and(|n| n.text() == name);
         let has_attr = |name: &str| {
@@ -422,7 +422,7 @@ impl Checks<'_> {
     }
 
     fn operations(&mut self, operations: &Operations) -> Checked {
-        let place = Place("operations".into());
+        let place = Place::of("operations");
         let models = ["unified", "directional"];
         self.word(&place, "enum-model", operations.enum_model.as_ref(), &models)?;
         let defaults = operations.default.iter();
@@ -432,12 +432,12 @@ impl Checks<'_> {
             self.operation(&here, operation, operations)?;
         }
         for operation in defaults {
-            self.operation(&Place("operations.default".into()), operation, operations)?;
+            self.operation(&Place::of("operations.default"), operation, operations)?;
         }
         Ok(())
     }
 
-    fn operation(&mut self, place: &Place, operation: &Operation, all: &Operations) -> Checked {
+    fn operation(&mut self, place: &Place<'_>, operation: &Operation, all: &Operations) -> Checked {
         let classes = ["by-type", "del", "get", "new", "none"];
         self.word(place, "class", operation.class.as_ref(), &classes)?;
         self.payload(place, operation.payload.as_ref())?;

@@ -13,7 +13,7 @@ impl Compiler<'_> {
     pub(super) fn keys_ref(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         reference: &str,
     ) -> Result<KeysId, Error> {
         let (found, at) = self.definition(file, place, reference)?;
@@ -45,7 +45,12 @@ impl Compiler<'_> {
     }
 
     /// The form of a value that is written as text.
-    fn written_form(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Form, Error> {
+    fn written_form(
+        &mut self,
+        file: &Rc<File>,
+        place: &Place<'_>,
+        item: &Item,
+    ) -> Result<Form, Error> {
         let ty = item.r#type.as_deref().unwrap_or("string");
         if scalar_size(ty).is_some() {
             let base = item.base.unwrap_or(10);

@@ -15,7 +15,7 @@ impl Compiler<'_> {
     pub(super) fn struct_ref(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         reference: &str,
     ) -> Result<StructId, Error> {
         let (found, at) = self.definition(file, place, reference)?;
@@ -46,7 +46,7 @@ impl Compiler<'_> {
     fn structure(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         definition: &Definition,
     ) -> Result<Struct, Error> {
         let aligned = definition.align.as_deref() == Some("c");
@@ -138,7 +138,7 @@ impl Compiler<'_> {
     }
 
     /// The member that says how many rows of a table are used.
-    fn rows(file: &File, place: &Place, rows: &str, before: &[Member]) -> Result<usize, Error> {
+    fn rows(file: &File, place: &Place<'_>, rows: &str, before: &[Member]) -> Result<usize, Error> {
         before.iter().position(|m| *m.name == *rows).ok_or_else(|| {
             Self::wrong(file, place, format!("rows {rows:?} is no member before this one"))
         })
@@ -147,7 +147,7 @@ impl Compiler<'_> {
     /// An array as a table's column, and how many rows it has room for.
     fn column(
         file: &File,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         kind: MemberKind,
         prefix: &str,
@@ -175,7 +175,7 @@ impl Compiler<'_> {
     pub(super) fn short(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         written: Option<&String>,
     ) -> Result<Option<Short>, Error> {
         Ok(Some(match written.map(String::as_str) {
@@ -190,7 +190,7 @@ impl Compiler<'_> {
     /// one may be shown before those that it lies behind.
     fn strace_order(
         file: &File,
-        place: &Place,
+        place: &Place<'_>,
         strace: &StraceStruct,
         members: &[Member],
     ) -> Result<Box<[usize]>, Error> {
@@ -208,7 +208,7 @@ impl Compiler<'_> {
     fn member(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         before: &[Member],
     ) -> Result<(MemberKind, Option<usize>, usize), Error> {
@@ -313,7 +313,7 @@ impl Compiler<'_> {
     fn count(
         &self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         word: &Word,
         before: &[Member],
     ) -> Result<Count, Error> {
@@ -336,7 +336,7 @@ impl Compiler<'_> {
     fn length(
         &self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         before: &[Member],
     ) -> Result<Length, Error> {
@@ -367,7 +367,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn fixed_len(&self, file: &Rc<File>, place: &Place, item: &Item) -> Result<usize, Error> {
+    fn fixed_len(&self, file: &Rc<File>, place: &Place<'_>, item: &Item) -> Result<usize, Error> {
         match self.length(file, place, item, &[])? {
             Length::Fixed(n) => Ok(n),
             _ => Err(Self::wrong(file, place, "padding needs a fixed len")),
@@ -405,7 +405,7 @@ impl Column {
 }
 
 /// The order of the bytes of a bit field.
-fn bit_order(file: &File, place: &Place, bits: &Bits) -> Result<Order, Error> {
+fn bit_order(file: &File, place: &Place<'_>, bits: &Bits) -> Result<Order, Error> {
     match bits.byte_order.as_deref() {
         Some("big-endian") if bits.width.is_multiple_of(8) && bits.width > 0 => Ok(Order::Big),
         Some("big-endian") => {

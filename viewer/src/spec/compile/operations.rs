@@ -17,7 +17,7 @@ struct Numbers {
 impl Compiler<'_> {
     /// Adds a file's messages and groups.
     pub(super) fn file(&mut self, file: &Rc<File>) -> Result<(), Error> {
-        let place = Place(String::new());
+        let place = Place::of("");
         let family = self.tables.families.len();
         let errors = match &file.operations.errors {
             Some(reference) => Some(self.enum_ref(file, &place, reference)?),
@@ -31,7 +31,7 @@ impl Compiler<'_> {
         let operations = &file.operations;
         let high = file.r#match.as_ref().and_then(|m| m.type_high);
         let Ok(high) = high.map(u8::try_from).transpose() else {
-            return Err(Self::wrong(file, &Place("match".into()), "type-high is no byte"));
+            return Err(Self::wrong(file, &Place::of("match"), "type-high is no byte"));
         };
         // Of several files that say the same of a protocol the first one counts.
         if let Some(reference) = &file.type_split {
@@ -47,7 +47,7 @@ impl Compiler<'_> {
         let numbers = count(operations);
         let raw_rest = match &file.payload {
             None => Rest::Attrs,
-            Some(payload) => self.rest(file, &Place("payload".into()), payload, None)?,
+            Some(payload) => self.rest(file, &Place::of("payload"), payload, None)?,
         };
         // Where all messages share one range of numbers, an answer has the name of the operation whose
         // request has its number, so those come first.
@@ -62,7 +62,7 @@ impl Compiler<'_> {
             }
         }
         if let Some(written) = &operations.default {
-            let here = Place("operations.default".to_owned());
+            let here = Place::of("operations.default");
             let body = self.body(file, &here, written, None, raw_rest)?;
             let mut default =
                 Self::named(family, "", class(operations, written), Some(body), Some(body));
@@ -107,7 +107,7 @@ impl Compiler<'_> {
     fn operation(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         family: usize,
         high: Option<u8>,
         written: &schema::Operation,
@@ -204,7 +204,7 @@ impl Compiler<'_> {
     fn body(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         written: &schema::Operation,
         side: Option<&Side>,
         default_rest: Rest,
@@ -254,7 +254,7 @@ impl Compiler<'_> {
     fn rest(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         payload: &Payload,
         len: Option<&str>,
     ) -> Result<Rest, Error> {
@@ -279,7 +279,7 @@ impl Compiler<'_> {
     fn variants(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         written: &schema::Operation,
     ) -> Result<Vec<(Condition, Body)>, Error> {
         let mut variants = Vec::new();
@@ -302,7 +302,7 @@ impl Compiler<'_> {
     fn condition(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         written: &Match,
     ) -> Result<Condition, Error> {
         let byte = self.body_number(file, place, written.body_u8.as_ref())?;
@@ -324,7 +324,7 @@ impl Compiler<'_> {
     fn body_number<T: TryFrom<i64>>(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         body: Option<&BodyNumber>,
     ) -> Result<Option<(usize, Vec<T>)>, Error> {
         let Some(body) = body else { return Ok(None) };

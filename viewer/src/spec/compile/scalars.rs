@@ -23,7 +23,7 @@ impl Compiler<'_> {
     pub(super) fn scalar(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         ty: &str,
     ) -> Result<Scalar, Error> {
@@ -61,7 +61,7 @@ impl Compiler<'_> {
     fn strace_form(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         ty: &str,
     ) -> Result<Option<Box<Scalar>>, Error> {

@@ -2,6 +2,7 @@
 //!
 //! Long because every kind of payload that the language has is read here, one arm each.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::scalars::scalar_size;
@@ -17,7 +18,7 @@ impl Compiler<'_> {
     pub(super) fn set_ref(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         reference: &str,
     ) -> Result<SetId, Error> {
         let (found, at) = self.resolve(file, place, (Part::AttributeSet, reference))?;
@@ -43,7 +44,7 @@ impl Compiler<'_> {
     fn attribute_set(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         written: &AttributeSet,
     ) -> Result<AttrSet, Error> {
         // A subset takes numbers and what it does not say itself from the full set.
@@ -88,7 +89,7 @@ impl Compiler<'_> {
             let here = place.within("attributes", at, &name);
             let (number, item) = match &full {
                 None => match numbered.get(at) {
-                    Some((number, _)) => (*number, item.clone()),
+                    Some((number, _)) => (*number, Cow::Borrowed(item)),
                     None => continue,
                 },
                 Some(_) => {
@@ -96,7 +97,7 @@ impl Compiler<'_> {
                     let (number, base) = base.ok_or_else(|| {
                         Self::wrong(file, &here, "the full set has no such attribute")
                     })?;
-                    (*number, item.over(base))
+                    (*number, Cow::Owned(item.over(base)))
                 }
             };
             let Some(number) = u16::try_from(number).ok().filter(|n| *n <= 0x3fff) else {
@@ -165,7 +166,7 @@ impl Compiler<'_> {
     pub(super) fn shape(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
     ) -> Result<Kind, Error> {
         let ty = item.r#type.as_deref().unwrap_or_else(|| {
@@ -216,7 +217,7 @@ impl Compiler<'_> {
     fn as_strace_has_it(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         ty: &str,
         kind: Kind,
@@ -241,7 +242,7 @@ impl Compiler<'_> {
     fn composite(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         ty: &str,
     ) -> Result<Kind, Error> {
@@ -307,7 +308,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn binary(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
+    fn binary(&mut self, file: &Rc<File>, place: &Place<'_>, item: &Item) -> Result<Kind, Error> {
         if let Some(reference) = &item.r#struct {
             let id = self.struct_ref(file, place, reference)?;
             if item.array == Some(true) {
@@ -358,7 +359,7 @@ impl Compiler<'_> {
     pub(super) fn index(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
     ) -> Result<Option<Index>, Error> {
         let Some(names) = &item.index_enum else { return Ok(None) };
@@ -366,7 +367,7 @@ impl Compiler<'_> {
         Ok(Some(Index { names, offset: item.index_offset.unwrap_or(0) }))
     }
 
-    fn records(&mut self, file: &Rc<File>, place: &Place, item: &Item) -> Result<Kind, Error> {
+    fn records(&mut self, file: &Rc<File>, place: &Place<'_>, item: &Item) -> Result<Kind, Error> {
         let (Some(record), Some(member)) = (&item.r#struct, &item.length_member) else {
             return Err(Self::wrong(file, place, "records need struct and length-member"));
         };
@@ -402,7 +403,7 @@ impl Compiler<'_> {
     fn pairs(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         style: PairStyle,
     ) -> Result<Kind, Error> {
@@ -428,7 +429,7 @@ impl Compiler<'_> {
 /// How a set's elements begin.
 fn element_header(
     file: &File,
-    place: &Place,
+    place: &Place<'_>,
     written: &schema::ElementHeader,
 ) -> Result<ElementHeader, Error> {
     let width = |ty: &Option<String>| match ty.as_deref() {

@@ -12,7 +12,7 @@ impl Compiler<'_> {
     pub(super) fn sub_message(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
     ) -> Result<UnionId, Error> {
         let Some(reference) = &item.sub_message else {
@@ -32,7 +32,7 @@ impl Compiler<'_> {
     pub(super) fn inline_union(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
     ) -> Result<UnionId, Error> {
         let named = item.selector_enum.as_deref();
@@ -42,7 +42,7 @@ impl Compiler<'_> {
     fn union(
         &mut self,
         file: &Rc<File>,
-        place: &Place,
+        place: &Place<'_>,
         item: &Item,
         selector_enum: Option<&str>,
         formats: &[Item],
@@ -112,7 +112,12 @@ impl Compiler<'_> {
         Ok(id)
     }
 
-    fn selector(&mut self, file: &File, place: &Place, written: &str) -> Result<Selector, Error> {
+    fn selector(
+        &mut self,
+        file: &File,
+        place: &Place<'_>,
+        written: &str,
+    ) -> Result<Selector, Error> {
         Ok(match written.split_once('.') {
             Some(("header", member)) => Selector::Header(member.into()),
             Some(("struct", member)) => Selector::Struct(member.into()),
@@ -152,8 +157,8 @@ impl Compiler<'_> {
             let near = scopes.flat_map(|s| s.enums.iter().map(|(n, e)| (n, e, &s.file)));
             if let Some((_, named, of)) = near.into_iter().find(|(known, ..)| *known == name) {
                 let Some(reference) = named.clone() else { return Ok(None) };
-                let (of, place) = (Rc::clone(of), Place(format!("selector {selector}")));
-                return self.enum_ref(&of, &place, &reference).map(Some);
+                let (of, here) = (Rc::clone(of), format!("selector {selector}"));
+                return self.enum_ref(&of, &Place::of(&here), &reference).map(Some);
             }
         }
         let mut files = vec![Rc::clone(file)];
@@ -168,8 +173,8 @@ impl Compiler<'_> {
                 candidate.attribute_sets.iter().flat_map(|s| &s.attributes).find(named).cloned()
             };
             if let Some(reference) = found.and_then(|item| item.r#enum) {
-                let place = Place(format!("selector {selector}"));
-                return self.enum_ref(&candidate, &place, &reference).map(Some);
+                let here = format!("selector {selector}");
+                return self.enum_ref(&candidate, &Place::of(&here), &reference).map(Some);
             }
         }
         Ok(None)
