@@ -53,6 +53,38 @@ impl Before {
     }
 }
 
+/// Has a call made that is made on files of all kinds, and what came of it told to `note` if that may be worth
+/// a record.
+#[inline(always)]
+pub(crate) fn on_file<R: Copy>(
+    fd: i32,
+    make: impl FnOnce() -> R,
+    note: impl FnOnce(Before, R),
+) -> R {
+    // Two ways, so that a call on anything else goes straight on to the real function.
+    if fdtable::class(fd) == Class::Netlink { noted(make, note) } else { make() }
+}
+
+/// The same for one that is only made on sockets.
+#[inline(always)]
+pub(crate) fn on_socket<R: Copy>(
+    fd: i32,
+    make: impl FnOnce() -> R,
+    note: impl FnOnce(Before, R),
+) -> R {
+    if fdtable::class(fd) == Class::Other || fd < 0 { make() } else { noted(make, note) }
+}
+
+#[inline(never)]
+fn noted<R: Copy>(make: impl FnOnce() -> R, note: impl FnOnce(Before, R)) -> R {
+    let before = Before::anywhere();
+    let ret = make();
+    if let Some(before) = before {
+        note(before, ret);
+    }
+    ret
+}
+
 /// A call as its arguments and result describe it.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {

@@ -7,19 +7,17 @@ use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
 use nlproto::Function;
 
 use crate::interpose::{hooks, real};
-use crate::record::{self, Before, Call};
+use crate::record::{self, Call};
 use crate::view::{Messages, View, descriptors};
 
 hooks! {
     unsafe fn recv(fd: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t => on_recv {
-        let before = Before::on_socket(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(recv)(fd, buf, len, flags) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(recv)(fd, buf, len, flags) };
+        record::on_socket(fd, make, move |before, ret| {
             let call = Call::new(Function::Recv, fd, ret).flags(flags);
             record::call(before, call, &View::buffer(buf, len, ret));
-        }
-        ret
+        })
     }
 
     unsafe fn __recv_chk(
@@ -29,14 +27,12 @@ hooks! {
         buf_len: size_t,
         flags: c_int,
     ) -> ssize_t => on_recv_chk {
-        let before = Before::on_socket(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(__recv_chk)(fd, buf, len, buf_len, flags) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(__recv_chk)(fd, buf, len, buf_len, flags) };
+        record::on_socket(fd, make, move |before, ret| {
             let call = Call::new(Function::RecvChk, fd, ret).flags(flags);
             record::call(before, call, &View::buffer(buf, len, ret));
-        }
-        ret
+        })
     }
 
     unsafe fn recvfrom(
@@ -47,16 +43,14 @@ hooks! {
         from: *mut sockaddr,
         from_len: *mut socklen_t,
     ) -> ssize_t => on_recvfrom {
-        let before = Before::on_socket(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(recvfrom)(fd, buf, len, flags, from, from_len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(recvfrom)(fd, buf, len, flags, from, from_len) };
+        record::on_socket(fd, make, move |before, ret| {
             let view = View::buffer(buf, len, ret);
             // SAFETY: if there is an address, the kernel has just written its length.
             let view = unsafe { view.received_from(from, from_len, ret) };
             record::call(before, Call::new(Function::Recvfrom, fd, ret).flags(flags), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn __recvfrom_chk(
@@ -68,27 +62,24 @@ hooks! {
         from: *mut sockaddr,
         from_len: *mut socklen_t,
     ) -> ssize_t => on_recvfrom_chk {
-        let before = Before::on_socket(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(__recvfrom_chk)(fd, buf, len, buf_len, flags, from, from_len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(__recvfrom_chk)(fd, buf, len, buf_len, flags, from, from_len) };
+        record::on_socket(fd, make, move |before, ret| {
             let view = View::buffer(buf, len, ret);
             // SAFETY: if there is an address, the kernel has just written its length.
             let view = unsafe { view.received_from(from, from_len, ret) };
             record::call(before, Call::new(Function::RecvfromChk, fd, ret).flags(flags), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t => on_recvmsg {
-        let before = Before::on_socket(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(recvmsg)(fd, message, flags) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(recvmsg)(fd, message, flags) };
+        let ret = record::on_socket(fd, make, move |before, ret| {
             // SAFETY: unless `ret` is negative, the kernel has just filled the message.
             let view = unsafe { View::received(message, ret) };
             record::call(before, Call::new(Function::Recvmsg, fd, ret).flags(flags), &view);
-        }
+        });
         // SAFETY: as above.
         unsafe { descriptors(message, ret, record::passed) };
         ret
@@ -101,14 +92,13 @@ hooks! {
         flags: c_int,
         timeout: *mut timespec,
     ) -> c_int => on_recvmmsg {
-        let before = Before::on_socket(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(recvmmsg)(fd, messages, count, flags, timeout) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(recvmmsg)(fd, messages, count, flags, timeout) };
+        let ret = record::on_socket(fd, make, move |before, ret| {
             let call = Call::new(Function::Recvmmsg, fd, ret).flags(flags).count(count);
             // SAFETY: the kernel has just filled the first `ret` messages.
             record::messages(before, call, unsafe { Messages::received(messages, ret) });
-        }
+        });
         // SAFETY: as above.
         unsafe { Messages::received(messages, ret) }.descriptors(record::passed);
         ret

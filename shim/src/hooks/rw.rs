@@ -13,35 +13,29 @@ use crate::view::View;
 
 hooks! {
     unsafe fn write(fd: c_int, buf: *const c_void, len: size_t) -> ssize_t => on_write {
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(write)(fd, buf, len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(write)(fd, buf, len) };
+        record::on_file(fd, make, move |before, ret| {
             record::call(before, Call::new(Function::Write, fd, ret), &View::buffer(buf, len, ret));
-        }
-        ret
+        })
     }
 
     unsafe fn __write(fd: c_int, buf: *const c_void, len: size_t) -> ssize_t => on_under_write {
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(__write)(fd, buf, len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(__write)(fd, buf, len) };
+        record::on_file(fd, make, move |before, ret| {
             record::call(before, Call::new(Function::UnderWrite, fd, ret), &View::buffer(buf, len, ret));
-        }
-        ret
+        })
     }
 
     unsafe fn writev(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t => on_writev {
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(writev)(fd, iov, count) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(writev)(fd, iov, count) };
+        record::on_file(fd, make, move |before, ret| {
             // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
             let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
             record::call(before, Call::new(Function::Writev, fd, ret), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn pwritev2(
@@ -54,15 +48,13 @@ hooks! {
         if !is_there!(pwritev2) {
             return absent();
         }
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(pwritev2)(fd, iov, count, offset, flags) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(pwritev2)(fd, iov, count, offset, flags) };
+        record::on_file(fd, make, move |before, ret| {
             // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
             let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
             record::call(before, Call::new(Function::Pwritev2, fd, ret).flags(flags), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn pwritev64v2(
@@ -75,35 +67,29 @@ hooks! {
         if !is_there!(pwritev64v2) {
             return absent();
         }
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(pwritev64v2)(fd, iov, count, offset, flags) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(pwritev64v2)(fd, iov, count, offset, flags) };
+        record::on_file(fd, make, move |before, ret| {
             // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
             let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
             record::call(before, Call::new(Function::Pwritev2, fd, ret).flags(flags), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn read(fd: c_int, buf: *mut c_void, len: size_t) -> ssize_t => on_read {
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(read)(fd, buf, len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(read)(fd, buf, len) };
+        record::on_file(fd, make, move |before, ret| {
             record::call(before, Call::new(Function::Read, fd, ret), &View::buffer(buf, len, ret));
-        }
-        ret
+        })
     }
 
     unsafe fn __read(fd: c_int, buf: *mut c_void, len: size_t) -> ssize_t => on_under_read {
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(__read)(fd, buf, len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(__read)(fd, buf, len) };
+        record::on_file(fd, make, move |before, ret| {
             record::call(before, Call::new(Function::UnderRead, fd, ret), &View::buffer(buf, len, ret));
-        }
-        ret
+        })
     }
 
     unsafe fn __read_chk(
@@ -112,25 +98,21 @@ hooks! {
         len: size_t,
         buf_len: size_t,
     ) -> ssize_t => on_read_chk {
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(__read_chk)(fd, buf, len, buf_len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(__read_chk)(fd, buf, len, buf_len) };
+        record::on_file(fd, make, move |before, ret| {
             record::call(before, Call::new(Function::ReadChk, fd, ret), &View::buffer(buf, len, ret));
-        }
-        ret
+        })
     }
 
     unsafe fn readv(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t => on_readv {
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(readv)(fd, iov, count) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(readv)(fd, iov, count) };
+        record::on_file(fd, make, move |before, ret| {
             // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
             let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
             record::call(before, Call::new(Function::Readv, fd, ret), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn preadv2(
@@ -143,15 +125,13 @@ hooks! {
         if !is_there!(preadv2) {
             return absent();
         }
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(preadv2)(fd, iov, count, offset, flags) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(preadv2)(fd, iov, count, offset, flags) };
+        record::on_file(fd, make, move |before, ret| {
             // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
             let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
             record::call(before, Call::new(Function::Preadv2, fd, ret).flags(flags), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn preadv64v2(
@@ -164,15 +144,13 @@ hooks! {
         if !is_there!(preadv64v2) {
             return absent();
         }
-        let before = Before::on_file(fd);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(preadv64v2)(fd, iov, count, offset, flags) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(preadv64v2)(fd, iov, count, offset, flags) };
+        record::on_file(fd, make, move |before, ret| {
             // SAFETY: unless `ret` is negative, the kernel has just walked the iovecs.
             let view = unsafe { View::iovecs(iov, usize::try_from(count).unwrap_or(0), ret) };
             record::call(before, Call::new(Function::Preadv2, fd, ret).flags(flags), &view);
-        }
-        ret
+        })
     }
 
     unsafe fn sendfile(
@@ -181,14 +159,12 @@ hooks! {
         offset: *mut off_t,
         len: size_t,
     ) -> ssize_t => on_sendfile {
-        let before = Before::on_file(to);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(sendfile)(to, from, offset, len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(sendfile)(to, from, offset, len) };
+        record::on_file(to, make, move |before, ret| {
             let call = Call::new(Function::Sendfile, to, ret).args([from, 0, 0]);
             record::unseen(before, call, len);
-        }
-        ret
+        })
     }
 
     unsafe fn sendfile64(
@@ -197,14 +173,12 @@ hooks! {
         offset: *mut off64_t,
         len: size_t,
     ) -> ssize_t => on_sendfile64 {
-        let before = Before::on_file(to);
         // SAFETY: the caller's own arguments.
-        let ret = unsafe { real!(sendfile64)(to, from, offset, len) };
-        if let Some(before) = before {
+        let make = move || unsafe { real!(sendfile64)(to, from, offset, len) };
+        record::on_file(to, make, move |before, ret| {
             let call = Call::new(Function::Sendfile, to, ret).args([from, 0, 0]);
             record::unseen(before, call, len);
-        }
-        ret
+        })
     }
 
     unsafe fn splice(

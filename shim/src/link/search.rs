@@ -19,7 +19,10 @@ use crate::{config, confinement, fdtable, interpose, process, sys, thread};
 
 /// How long one thread waits for another that looks already, in nanoseconds. It takes a fraction of that,
 /// unless it is stopped in the midst.
-const PATIENCE_NS: u64 = 50_000_000;
+const PATIENCE_NS: u64 = 200_000_000;
+
+/// How long it sleeps in between: the other one may be of lower priority.
+const NAP_NS: u64 = 50_000;
 
 /// Whether a viewer was looked for, be it in vain.
 static HAS_LOOKED: AtomicBool = AtomicBool::new(false);
@@ -115,6 +118,6 @@ fn begin_alone(me: u64) -> bool {
         if now >= *deadline_ns.get_or_insert(now.saturating_add(PATIENCE_NS)) {
             return false;
         }
-        sys::yield_now();
+        sys::sleep(NAP_NS);
     }
 }

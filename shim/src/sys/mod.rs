@@ -182,15 +182,25 @@ pub(crate) fn yield_now() {
     let _zero = unsafe { call(libc::SYS_sched_yield, [0; 6]) };
 }
 
-/// Waits until a descriptor takes bytes, at most so long. `true` if it does or is broken.
-pub(crate) fn wait_writable(fd: c_int, timeout_ns: u64) -> bool {
-    let mut poll = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+/// Sleeps so long; less, where a signal comes.
+pub(crate) fn sleep(time_ns: u64) {
+    // Without descriptors there is nothing but the time to wait for.
+    let _elapsed = poll(&mut [], time_ns);
+}
+
+/// Waits for what descriptors are asked to do, at most so long.
+fn poll(all: &mut [libc::pollfd], timeout_ns: u64) -> Result<usize, Errno> {
     let seconds = i64::try_from(timeout_ns / 1_000_000_000).unwrap_or(i64::MAX);
     let nanoseconds = i64::try_from(timeout_ns % 1_000_000_000).unwrap_or(0);
     let time = libc::timespec { tv_sec: seconds, tv_nsec: nanoseconds };
-    let arguments = [pointer(&raw mut poll), 1, pointer(&raw const time), 0, 0, 0];
-    // SAFETY: one pollfd, a valid timeout, no signal mask.
-    let ready = unsafe { call(libc::SYS_ppoll, arguments) };
+    let arguments = [pointer(all.as_mut_ptr()), all.len(), pointer(&raw const time), 0, 0, 0];
+    // SAFETY: so many pollfds, a valid timeout, no signal mask.
+    unsafe { call(libc::SYS_ppoll, arguments) }
+}
+
+/// Waits until a descriptor takes bytes, at most so long. `true` if it does or is broken.
+pub(crate) fn wait_writable(fd: c_int, timeout_ns: u64) -> bool {
+    let ready = poll(&mut [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }], timeout_ns);
     ready.is_ok_and(|ready| ready > 0)
 }
 
@@ -200,11 +210,8 @@ pub(crate) fn open_descriptors() -> u64 {
     for (fd, poll) in (0..).zip(&mut all) {
         poll.fd = fd;
     }
-    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let arguments = [pointer(all.as_mut_ptr()), all.len(), pointer(&raw const now), 0, 0, 0];
     // If it fails, all are taken for open.
-    // SAFETY: so many pollfds, a valid timeout, no signal mask.
-    let _ready = unsafe { call(libc::SYS_ppoll, arguments) };
+    let _ready = poll(&mut all, 0);
     let is_open = |poll: &libc::pollfd| poll.revents & libc::POLLNVAL == 0;
     all.iter().rev().fold(0, |bits, poll| bits << 1 | u64::from(is_open(poll)))
 }

@@ -224,7 +224,8 @@ impl Viewer {
     /// What each connection brought, after all of them have ended.
     pub(crate) fn finish(self) -> Vec<Frames> {
         self.ended.store(true, Ordering::Release);
-        drop(UnixStream::connect(&self.path).expect("the listener still listens"));
+        // Wakes it; who is refused finds that it has already come to the end of those that waited.
+        drop(UnixStream::connect(&self.path));
         let readers = self.listener.join().expect("the listener ends well");
         let streams = readers.into_iter().map(|it| it.join().expect("a reader ends well"));
         let streams = streams.filter(|(bytes, _)| !bytes.is_empty());
