@@ -210,7 +210,7 @@ fn programs_make_the_calls_that_they_make_without() {
         for transport in TRANSPORTS {
             // Now and then a program does more when it is slow; then it does not each time.
             let mut last = String::new();
-            let is_alike = (0..3).any(|turn| {
+            let is_alike = (0..6).any(|turn| {
                 if turn > 0 {
                     (plain, said_alone) = counts(None);
                 }
