@@ -151,7 +151,6 @@ fn programs_make_the_calls_that_they_make_without() {
         p("iw", &["dev"]),
         p("conntrack", &["-L"]),
         p("ipset", &["list"]),
-        p("networkctl", &["--no-pager", "list"]),
         p("python3", &["-c", "import socket; print(socket.if_nameindex())"]),
         p("unshare", &["-Urn", "ip", "link"]),
         p("setpriv", &["--no-new-privs", "--bounding-set", "-all", "ip", "link"]),
