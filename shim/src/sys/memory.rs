@@ -49,6 +49,7 @@ pub(crate) fn zeroed<T: ZeroStart + Sync>() -> Option<&'static T> {
 }
 
 /// So many bytes for the stack of a handler, for good; returns where they begin.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn stack<const LEN: usize>() -> Option<usize> {
     pages::<[u8; LEN]>().map(|base| pointer(base.cast_const()))
 }

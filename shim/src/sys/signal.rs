@@ -5,7 +5,9 @@ use core::ffi::c_int;
 
 use nlring::kernel::call;
 
-use super::{Errno, int, pointer};
+#[cfg(target_arch = "x86_64")]
+use super::Errno;
+use super::{int, pointer};
 
 /// A kernel signal set: bit n-1 is signal n.
 pub(crate) type Set = u64;
@@ -53,6 +55,7 @@ pub(crate) fn pending() -> Set {
 }
 
 /// Whether nobody will notice that these signals come: those of children, say, unless there is a handler.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn is_without_effect(set: Set) -> bool {
     let usually = [libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH];
     let others = usually.iter().fold(set, |set, signal| set & !only(*signal));
