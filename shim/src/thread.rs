@@ -37,7 +37,7 @@ struct Local {
 #[cfg(target_arch = "x86_64")]
 const SHUT: u32 = 1 << 31;
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 core::arch::global_asm!(
     ".pushsection .tbss,\"awT\",@nobits",
     ".balign 8",
@@ -51,10 +51,19 @@ core::arch::global_asm!(
 
 /// The calling thread's memory, at a fixed distance from its control block: found without a call, and
 /// so without an allocation.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline]
 fn local() -> Option<&'static Local> {
     const { assert!(size_of::<Local>() == 24) };
+    // SAFETY: aligned, zeroed at first, which is a value, and there as long as the thread; made of
+    // atomics, so that a signal handler may come between.
+    Some(unsafe { &*place() })
+}
+
+/// Where it is.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn place() -> *const Local {
     let place: *const Local;
     // SAFETY: reads the linker's word for the distance and the thread's pointer to itself, as the
     // initial-exec model of the x86-64 ABI has it.
@@ -66,13 +75,32 @@ fn local() -> Option<&'static Local> {
             options(pure, readonly, nostack)
         );
     }
-    // SAFETY: aligned, zeroed at first, which is a value, and there as long as the thread; made of
-    // atomics, so that a signal handler may come between.
-    Some(unsafe { &*place })
+    place
+}
+
+/// Where it is.
+#[cfg(target_arch = "aarch64")]
+#[inline]
+fn place() -> *const Local {
+    let place: *const Local;
+    // SAFETY: reads the linker's word for the distance and the register that holds the thread's pointer,
+    // as the initial-exec model of the AArch64 ABI has it.
+    unsafe {
+        core::arch::asm!(
+            "adrp {0}, :gottprel:nlhook_thread",
+            "ldr {0}, [{0}, :gottprel_lo12:nlhook_thread]",
+            "mrs {1}, tpidr_el0",
+            "add {0}, {0}, {1}",
+            out(reg) place,
+            out(reg) _,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    place
 }
 
 /// Other machines ask the kernel.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn local() -> Option<&'static Local> {
     None
 }
