@@ -8,6 +8,7 @@ use nlproto::{Function, Origin};
 
 use super::fd::{duplicates, forget_range};
 use super::frameless::SYSCALL;
+use super::numbers;
 use crate::record::{self, Before, Call};
 use crate::view::{Messages, View, descriptors, returned};
 use crate::{confinement, link};
@@ -22,7 +23,7 @@ pub(super) fn is_watched(number: c_long) -> bool {
             | libc::SYS_readv
             | libc::SYS_writev
             | libc::SYS_dup
-            | libc::SYS_dup2
+            | numbers::DUP2
             | libc::SYS_sendfile
             | libc::SYS_socket
             | libc::SYS_connect
@@ -135,7 +136,7 @@ impl Numbered {
                 }
                 make()
             }
-            libc::SYS_dup | libc::SYS_dup2 | libc::SYS_dup3 => {
+            libc::SYS_dup | numbers::DUP2 | libc::SYS_dup3 => {
                 let ret = make();
                 record::duplicated(self.int(0), c_int::try_from(ret).unwrap_or(-1));
                 ret

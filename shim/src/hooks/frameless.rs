@@ -7,7 +7,7 @@
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_long, c_void};
 
-use super::by_number;
+use super::{by_number, numbers};
 use crate::interpose::Real;
 use crate::thread;
 
@@ -28,6 +28,61 @@ pub(super) fn resolve() {
     SYSCALL.is_there();
 }
 
+/// Calls `$ask` with the caller's own arguments, and jumps to where it says, with everything as it was.
+#[cfg(target_arch = "x86_64")]
+macro_rules! ask_and_jump {
+    ($ask:ident) => {
+        naked_asm!(
+            "push rdi",
+            "push rsi",
+            "push rdx",
+            "push rcx",
+            "push r8",
+            "push r9",
+            // The variadic ones are told here how many vector registers hold arguments.
+            "push rax",
+            "call {ask}",
+            "mov r11, rax",
+            "pop rax",
+            "pop r9",
+            "pop r8",
+            "pop rcx",
+            "pop rdx",
+            "pop rsi",
+            "pop rdi",
+            "jmp r11",
+            ask = sym $ask
+        )
+    };
+}
+
+/// Calls `$ask` with the caller's own arguments, and jumps to where it says, with everything as it was.
+#[cfg(target_arch = "aarch64")]
+macro_rules! ask_and_jump {
+    ($ask:ident) => {
+        naked_asm!(
+            // `bti c`: a place that may be jumped to, where the processor looks after that.
+            "hint #34",
+            "stp x0, x1, [sp, #-80]!",
+            "stp x2, x3, [sp, #16]",
+            "stp x4, x5, [sp, #32]",
+            "stp x6, x7, [sp, #48]",
+            // Where the caller goes on.
+            "stp x8, x30, [sp, #64]",
+            "bl {ask}",
+            // Of all registers that nobody keeps, the one by which functions may be jumped to.
+            "mov x16, x0",
+            "ldp x8, x30, [sp, #64]",
+            "ldp x6, x7, [sp, #48]",
+            "ldp x4, x5, [sp, #32]",
+            "ldp x2, x3, [sp, #16]",
+            "ldp x0, x1, [sp], #80",
+            "br x16",
+            ask = sym $ask
+        )
+    };
+}
+
 /// A hook that jumps to where `$ask` says, which is called with the same arguments.
 macro_rules! frameless {
     ($($name:ident asks $ask:ident;)*) => {$(
@@ -36,27 +91,7 @@ macro_rules! frameless {
         #[unsafe(naked)]
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name() {
-            naked_asm!(
-                "push rdi",
-                "push rsi",
-                "push rdx",
-                "push rcx",
-                "push r8",
-                "push r9",
-                // The variadic ones are told here how many vector registers hold arguments.
-                "push rax",
-                "call {ask}",
-                "mov r11, rax",
-                "pop rax",
-                "pop r9",
-                "pop r8",
-                "pop rcx",
-                "pop rdx",
-                "pop rsi",
-                "pop rdi",
-                "jmp r11",
-                ask = sym $ask
-            )
+            ask_and_jump!($ask)
         }
     )*};
 }
@@ -100,7 +135,7 @@ extern "C" fn before_syscall(number: c_long, first: usize) -> *const c_void {
         return by_number::on_syscall as *const c_void;
     }
     match number {
-        libc::SYS_vfork => {
+        numbers::VFORK => {
             before_vfork();
         }
         // The flags' high bits are of no interest here.

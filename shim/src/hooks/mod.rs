@@ -3,14 +3,16 @@
 //! Each makes the real call first, once, with the caller's own arguments, and hands what happened to
 //! [`crate::record`]. How they come to stand there is [`crate::interpose`]'s.
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) mod by_number;
 mod fd;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod frameless;
 mod internal;
 mod leave;
 mod life;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod numbers;
 mod recv;
 mod rw;
 mod send;
@@ -45,7 +47,7 @@ pub(crate) fn resolve() {
     leave::resolve();
     fd::resolve();
     internal::resolve();
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     frameless::resolve();
     interpose::set_done();
 }
