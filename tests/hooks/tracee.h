@@ -82,12 +82,21 @@ static inline int netlink(int protocol)
 /* A system call that no library can see, as libc's own are for a moment. */
 static inline long unseen_syscall(long number, long a, long b, long c, long d, long e)
 {
+#ifdef __aarch64__
+    register long x8 __asm__("x8") = number, ret __asm__("x0") = a, x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c, x3 __asm__("x3") = d, x4 __asm__("x4") = e;
+    __asm__ volatile("svc 0"
+                     : "+r"(ret)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4)
+                     : "memory");
+#else
     long ret;
     register long r10 __asm__("r10") = d, r8 __asm__("r8") = e;
     __asm__ volatile("syscall"
                      : "=a"(ret)
                      : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
                      : "rcx", "r11", "memory");
+#endif
     return ret;
 }
 
