@@ -5,7 +5,7 @@ use core::ffi::{c_int, c_uint, c_void};
 use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 use nlproto::Function;
 
-use crate::interpose::{hooks, real};
+use crate::interpose::{hooks, is_there, real};
 use crate::record::{self, Call};
 use crate::view::{Messages, View};
 
@@ -25,8 +25,13 @@ hooks! {
         len: size_t,
         flags: c_int,
     ) -> ssize_t => on_under_send {
+        // glibc on aarch64 has it for old programs alone, which no search by the name finds; it is the same
+        // function.
         // SAFETY: the caller's own arguments.
-        let make = move || unsafe { real!(__send)(fd, buf, len, flags) };
+        let old = move || unsafe { real!(send)(fd, buf, len, flags) };
+        // SAFETY: the caller's own arguments.
+        let own = move || unsafe { real!(__send)(fd, buf, len, flags) };
+        let make = move || if is_there!(__send) { own() } else { old() };
         record::on_socket(fd, make, move |before, ret| {
             let call = Call::new(Function::UnderSend, fd, ret).flags(flags);
             record::call(before, call, &View::buffer(buf, len, ret));
