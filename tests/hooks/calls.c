@@ -7,6 +7,10 @@
 #include <sys/sendfile.h>
 
 ssize_t __send(int, const void *, size_t, int);
+#if defined __GLIBC__ && defined __aarch64__
+/* There for old programs alone. */
+__asm__(".symver __send, __send@GLIBC_2.17");
+#endif
 ssize_t __read(int, void *, size_t);
 ssize_t __write(int, const void *, size_t);
 ssize_t __recv_chk(int, void *, size_t, size_t, int);

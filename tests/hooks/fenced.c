@@ -17,18 +17,25 @@ static const struct {
     CALL(recvmsg), CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
     CALL(prlimit64), CALL(getrlimit), CALL(madvise), CALL(munmap), CALL(mprotect), CALL(getpid),
     CALL(gettid), CALL(getppid), CALL(getuid), CALL(geteuid), CALL(prctl), CALL(rt_sigaction),
-    CALL(rt_sigprocmask), CALL(sigaltstack), CALL(newfstatat), CALL(fstat), CALL(stat), CALL(statx),
-    CALL(readlink), CALL(readlinkat), CALL(clock_gettime), CALL(sched_yield), CALL(nanosleep),
-    CALL(clock_nanosleep), CALL(poll), CALL(ppoll), CALL(dup), CALL(dup3), CALL(futex), CALL(lseek),
-    CALL(getrandom), CALL(uname), CALL(membarrier), CALL(rseq), CALL(socket),
+    CALL(rt_sigprocmask), CALL(sigaltstack), CALL(newfstatat), CALL(fstat), CALL(statx),
+    CALL(readlinkat), CALL(clock_gettime), CALL(sched_yield), CALL(nanosleep), CALL(clock_nanosleep),
+    CALL(ppoll), CALL(dup), CALL(dup3), CALL(futex), CALL(lseek), CALL(getrandom), CALL(uname),
+    CALL(membarrier), CALL(rseq), CALL(socket),
+#ifdef SYS_open
+    /* Older machines alone have these. */
+    CALL(stat), CALL(readlink), CALL(poll),
+#endif
 };
 
 /* What the loader, libc's start and `flood` make. */
 static const int needed[] = {
-    SYS_execve, SYS_brk, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_open, SYS_openat, SYS_read,
-    SYS_readv, SYS_pread64, SYS_write, SYS_writev, SYS_close, SYS_fstat, SYS_stat, SYS_newfstatat,
-    SYS_access, SYS_faccessat2, SYS_arch_prctl, SYS_set_tid_address, SYS_set_robust_list, SYS_rseq,
-    SYS_prlimit64, SYS_getrandom, SYS_ioctl, SYS_sendto, SYS_exit, SYS_exit_group,
+    SYS_execve, SYS_brk, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_openat, SYS_read, SYS_readv,
+    SYS_pread64, SYS_write, SYS_writev, SYS_close, SYS_fstat, SYS_newfstatat, SYS_faccessat,
+    SYS_faccessat2, SYS_set_tid_address, SYS_set_robust_list, SYS_rseq, SYS_prlimit64, SYS_getrandom,
+    SYS_ioctl, SYS_sendto, SYS_exit, SYS_exit_group,
+#ifdef __x86_64__
+    SYS_open, SYS_stat, SYS_access, SYS_arch_prctl,
+#endif
 };
 
 static struct sock_filter code[100];

@@ -135,7 +135,12 @@ static void unseen(void)
 static void ends(void)
 {
     struct noop m = noop(++seq);
-    int copies[] = {syscall(SYS_dup, fd), syscall(SYS_dup2, fd, 100), syscall(SYS_dup3, fd, 101, 0),
+#ifdef SYS_dup2
+    int second = syscall(SYS_dup2, fd, 100);
+#else
+    int second = syscall(SYS_dup3, fd, 100, 0);
+#endif
+    int copies[] = {syscall(SYS_dup, fd), second, syscall(SYS_dup3, fd, 101, 0),
                     syscall(SYS_fcntl, fd, F_DUPFD, 50)};
     int first = fd;
     for (int i = 0; i < 4; i++) {
