@@ -106,14 +106,20 @@ pub(crate) fn of_kernel(name: &CStr) -> *const c_void {
     let header = pointer::<Elf64_Ehdr>(base);
     // SAFETY: where the kernel says that the library begins, which begins with its header.
     let header = unsafe { header.read() };
-    let info = dl_phdr_info {
+    let mut info = dl_phdr_info {
         dlpi_addr: base,
         dlpi_phdr: pointer(base.wrapping_add(header.e_phoff)),
         dlpi_phnum: header.e_phnum,
         // SAFETY: of the rest, which is not looked at, zero is a value.
         ..unsafe { core::mem::zeroed() }
     };
-    let library = dynamic(&info).and_then(|dynamic| Library::new(base, dynamic));
+    // The kernel's is linked for address 0, the one of an emulator (qemu's) for where it lies.
+    let first = headers(&info).iter().find(|header| header.p_type == PT_LOAD);
+    let Some(start) = first.map(|first| first.p_vaddr.wrapping_sub(first.p_offset)) else {
+        return ptr::null();
+    };
+    info.dlpi_addr = base.wrapping_sub(start);
+    let library = dynamic(&info).and_then(|dynamic| Library::new(info.dlpi_addr, dynamic));
     library.and_then(|library| library.function(name)).unwrap_or(ptr::null())
 }
 
