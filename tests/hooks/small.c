@@ -72,7 +72,7 @@ static void small_handler(const char *who)
 
 int main(int argc, char **argv)
 {
-    size_t page = 4096, more = argc > 1 ? atoi(argv[1]) : 0;
+    size_t page = sysconf(_SC_PAGESIZE), more = argc > 1 ? atoi(argv[1]) : 0;
     fd = netlink(NETLINK_ROUTE);
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
