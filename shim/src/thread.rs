@@ -4,7 +4,7 @@
 //! A forked child begins with a copy of its parent's memory, so what is kept has the process's key beside
 //! it. A vfork child runs in its parent's memory and thread, and asks until the parent goes on.
 
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 use crate::process::{self, Process};
 use crate::{confinement, sys};
@@ -128,6 +128,8 @@ fn ask(local: &Local, process: &Process) -> u32 {
         local.state.store(0, Ordering::Relaxed);
         local.window.store(0, Ordering::Relaxed);
         local.tid.store(tid, Ordering::Relaxed);
+        // A signal handler that comes between must not find the key before the rest.
+        compiler_fence(Ordering::Release);
         local.process.store(process.key(), Ordering::Relaxed);
     } else if local.state.load(Ordering::Relaxed) == LENT
         && local.tid.load(Ordering::Relaxed) == tid
