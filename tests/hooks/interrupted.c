@@ -54,7 +54,7 @@ int main(void)
 {
     fd = netlink(NETLINK_ROUTE);
     struct itimerval tick = {{0, 3000}, {0, 3000}}, none = {{0}};
-    struct timeval limit = {0, 20000}, unlimited = {0};
+    struct timeval limit = {0, 150000}, unlimited = {0};
     for (int way = 0; way < 9; way++) {
         for (int restart = 0; restart < 2; restart++) {
             struct sigaction action = {.sa_handler = on_alarm, .sa_flags = restart ? SA_RESTART : 0};
