@@ -25,9 +25,7 @@ pub(crate) fn is_confined() -> bool {
 
 /// Has the call made by which the program confines itself: it does so, unless the call fails.
 pub(crate) fn around<R: Default + PartialOrd>(make: impl FnOnce() -> R) -> R {
-    if !is_confined() {
-        link::settle();
-    }
+    link::settle();
     record::confining();
     process::prepare_children();
     // Before, since afterwards it may be too late.

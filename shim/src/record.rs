@@ -22,20 +22,14 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    /// Begins a call that is only made on sockets: one of an unknown kind is asked about afterwards.
+    /// Begins a call that is only made on sockets.
     pub(crate) fn on_socket(fd: i32) -> Option<Self> {
-        match fdtable::class(fd) {
-            Class::Other => None,
-            Class::Netlink => Self::anywhere(),
-            Class::Unknown if fd >= 0 => Self::anywhere(),
-            Class::Unknown => None,
-        }
+        may_be_netlink(fd).then(Self::anywhere).flatten()
     }
 
-    /// Begins a call that is made on files of all kinds, and mostly on others: only descriptors
-    /// already known to be netlink are worth a system call.
+    /// Begins a call that is made on files of all kinds.
     pub(crate) fn on_file(fd: i32) -> Option<Self> {
-        (fdtable::class(fd) == Class::Netlink).then(Self::anywhere).flatten()
+        is_netlink(fd).then(Self::anywhere).flatten()
     }
 
     /// Begins a call that is recorded whatever its descriptor.
@@ -53,6 +47,20 @@ impl Before {
     }
 }
 
+/// Whether a call that is only made on sockets is worth a look: one of an unknown kind is asked about
+/// afterwards.
+#[inline]
+fn may_be_netlink(fd: i32) -> bool {
+    fd >= 0 && fdtable::class(fd) != Class::Other
+}
+
+/// Whether one that is made on files of all kinds, and mostly on others, is: only descriptors already known to
+/// be netlink are worth a system call.
+#[inline]
+fn is_netlink(fd: i32) -> bool {
+    fdtable::class(fd) == Class::Netlink
+}
+
 /// Has a call made that is made on files of all kinds, and what came of it told to `note` if that may be worth
 /// a record.
 #[inline(always)]
@@ -62,7 +70,7 @@ pub(crate) fn on_file<R: Copy>(
     note: impl FnOnce(Before, R),
 ) -> R {
     // Two ways, so that a call on anything else goes straight on to the real function.
-    if fdtable::class(fd) == Class::Netlink { noted(make, note) } else { make() }
+    if is_netlink(fd) { noted(make, note) } else { make() }
 }
 
 /// The same for one that is only made on sockets.
@@ -72,7 +80,7 @@ pub(crate) fn on_socket<R: Copy>(
     make: impl FnOnce() -> R,
     note: impl FnOnce(Before, R),
 ) -> R {
-    if fdtable::class(fd) == Class::Other || fd < 0 { make() } else { noted(make, note) }
+    if may_be_netlink(fd) { noted(make, note) } else { make() }
 }
 
 #[inline(never)]

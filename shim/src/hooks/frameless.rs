@@ -23,9 +23,9 @@ pub(super) static SYSCALL: Real<
 
 /// Finds the functions behind.
 pub(super) fn resolve() {
-    VFORK.is_there();
-    CLONE.is_there();
-    SYSCALL.is_there();
+    VFORK.find();
+    CLONE.find();
+    SYSCALL.find();
 }
 
 /// Calls `$ask` with the caller's own arguments, and jumps to where it says, with everything as it was.

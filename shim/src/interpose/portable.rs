@@ -30,7 +30,7 @@ macro_rules! hooks {
 
         /// Finds the functions, those that there are.
         pub(super) fn resolve() {
-            $(behind::$name.is_there();)*
+            $(behind::$name.find();)*
         }
     };
 }

@@ -28,6 +28,11 @@ impl<F: Copy> Real<F> {
         Self { name, address: AtomicPtr::new(ptr::null_mut()), function: PhantomData }
     }
 
+    /// Finds it, if nobody has yet.
+    pub(crate) fn find(&self) {
+        self.address();
+    }
+
     fn address(&self) -> *const c_void {
         let address = self.address.load(Ordering::Acquire);
         if address.is_null() { look(self.name, &self.address) } else { address }
